@@ -1,0 +1,1 @@
+"""Measured figures, each reached by `daytwo bench NAME --json`."""

@@ -1,0 +1,1 @@
+"""Textbooks, the teacher and exams."""

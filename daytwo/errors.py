@@ -1,0 +1,9 @@
+"""The one error a user can cause: every module may import this file, and it imports nothing."""
+
+
+class InputError(ValueError):
+    """Something the user gave is wrong.
+
+    The message names the field or file, what was found and what would have been accepted.
+    The command line prints it alone and exits with code 2.
+    """

@@ -1,0 +1,1 @@
+"""Networks, the learner and its baselines."""
