@@ -1,8 +1,8 @@
 """The house's floors, read from the source: nobody imports upwards.
 
 sim, memory -> curricula, hardware -> policies -> daytwo/ (the command) and benchmarks.
-`daytwo/errors.py` may be imported by all. The library never imports rclpy, and memory/ and policies/ live without
-MuJoCo, because peers they are compared with pin older ones.
+`daytwo/errors.py` may be imported by all. The library never imports rclpy; memory/ and policies/
+live without MuJoCo, because peers they are compared with pin older ones.
 """
 
 import ast

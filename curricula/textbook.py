@@ -1,0 +1,192 @@
+"""A textbook: chapters of exercises, worked examples, probes and an exam, from one YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from daytwo.errors import InputError
+from daytwo.sim.tasks import task_names
+
+HERE = Path(__file__).resolve().parent
+
+
+def _known_task(name: str) -> str:
+    if name not in task_names():
+        raise ValueError(f"unknown task; known are {', '.join(task_names())}")
+    return name
+
+
+def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError("the lower difficulty must not exceed the upper")
+    return bounds
+
+
+Task = Annotated[str, AfterValidator(_known_task)]
+Unit = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Difficulty = Annotated[tuple[Unit, Unit], AfterValidator(_ordered)]
+
+
+class _Page(BaseModel):
+    """Frozen, and a key that means nothing here is an error, not a silent wish."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Exercise(_Page):
+    """One kind of practice within a chapter."""
+
+    task: Task
+    difficulty: Difficulty = (0.0, 1.0)
+    share: float = Field(1.0, gt=0.0, allow_inf_nan=False, description="weight when drawing")
+    worked_examples: int = Field(0, ge=0, description="successful expert attempts to learn from")
+
+
+class Chapter(_Page):
+    """Exercises that open together."""
+
+    name: str = Field(min_length=1)
+    exercises: tuple[Exercise, ...] = Field(min_length=1)
+    unlock: float = Field(
+        0.8, gt=0.0, le=1.0, description="success on this chapter's probe that opens the next"
+    )
+
+
+class ExamPaper(_Page):
+    """Frozen, held-out attempts at one task; difficulty is spread evenly over its range."""
+
+    task: Task
+    difficulty: Difficulty = (0.0, 1.0)
+    attempts: int = Field(200, ge=1, le=100_000)
+    seed: int = Field(0, ge=0, lt=2**31)
+
+
+class Probe(_Page):
+    """A small exam sat while studying: it opens chapters and draws the learning curves.
+
+    Counted in steps, not seconds: the same seed opens the same chapters on any machine.
+    """
+
+    attempts: int = Field(48, ge=1, le=10_000, description="per open task")
+    every: int = Field(50_000, ge=1, description="environment steps from probe to probe")
+    enough: float = Field(
+        1.0, gt=0.0, le=1.0, description="study ends when every task's probe has reached this"
+    )
+
+
+class Budget(_Page):
+    """When study ends at the latest; whichever is reached first."""
+
+    minutes: float = Field(10.0, gt=0.0, allow_inf_nan=False, description="[min] of wall time")
+    steps: int | None = Field(None, ge=1, description="environment steps")
+
+
+class Textbook(_Page):
+    """What is studied, in which order, and how it is examined."""
+
+    name: str = Field(min_length=1)
+    arm: str = Field("panda", description="arm name or path of an arm.yaml")
+    simulations: int = Field(128, ge=1, le=4096, description="attempts practised at once")
+    chapters: tuple[Chapter, ...] = Field(min_length=1)
+    exam: tuple[ExamPaper, ...] = Field(min_length=1)
+    probe: Probe = Probe()
+    budget: Budget = Budget()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Textbook:
+        names = [chapter.name for chapter in self.chapters]
+        if len(set(names)) != len(names):
+            raise ValueError(f"chapter names must differ, found {', '.join(names)}")
+        examined = [paper.task for paper in self.exam]
+        if len(set(examined)) != len(examined):
+            raise ValueError(f"one exam paper a task, found {', '.join(examined)}")
+        return self
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Every task practised, in the order of first appearance."""
+        return tuple(dict.fromkeys(exercise.task for _, exercise in self.exercises()))
+
+    def exercises(self) -> Iterator[tuple[int, Exercise]]:
+        """Yield (chapter index, exercise) in order."""
+        for i, chapter in enumerate(self.chapters):
+            for exercise in chapter.exercises:
+                yield i, exercise
+
+
+def textbook_names() -> tuple[str, ...]:
+    """Return the textbooks that come with the package."""
+    return tuple(sorted(path.stem for path in HERE.glob("*.yaml")))
+
+
+def load_textbook(name_or_path: str | Path) -> Textbook:
+    """Read a textbook by its name or from a YAML file.
+
+    Raises:
+        InputError: no such textbook, unreadable YAML, or a field that is wrong, named with what
+            was found there.
+    """
+    path = _find(name_or_path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not readable as YAML: {reason}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected keys and values, found {type(content).__name__}")
+    try:
+        return Textbook.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_first_complaint(error)}") from error
+
+
+def _find(name_or_path: str | Path) -> Path:
+    given = Path(name_or_path)
+    if given.suffix in (".yaml", ".yml"):
+        if not given.is_file():
+            raise InputError(f"textbook {given}: no such file")
+        return given
+    path = HERE / f"{name_or_path}.yaml"
+    if str(name_or_path) not in textbook_names():
+        raise InputError(
+            f"unknown textbook {str(name_or_path)!r}; known are {', '.join(textbook_names())}, "
+            "or give the path of a .yaml file"
+        )
+    return path
+
+
+def _first_complaint(error: ValidationError) -> str:
+    """Say where and why in one line; one complaint at a time is enough to act on."""
+    complaints = error.errors(include_url=False)
+    first: Any = complaints[0]
+    where = ""
+    for part in first["loc"]:
+        where += f"[{part}]" if isinstance(part, int) else f".{part}" if where else str(part)
+    if first["type"] == "extra_forbidden":
+        why = f"unknown key; accepted are {', '.join(_keys_at(first['loc'][:-1]))}"
+    elif first["type"] == "missing":
+        return f"{where}: missing, and it has no default"
+    else:
+        why = first["msg"].removeprefix("Value error, ")
+    found = repr(first["input"])
+    found = found if len(found) <= 60 else found[:57] + "..."
+    more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+    return f"{where or 'textbook'}: {why}; found {found}{more}"
+
+
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys accepted at a place in the file, e.g. ("chapters", 0, "exercises", 1)."""
+    pages: dict[str, type[_Page]] = {
+        "chapters": Chapter,
+        "exercises": Exercise,
+        "exam": ExamPaper,
+        "probe": Probe,
+        "budget": Budget,
+    }
+    names = [part for part in location if isinstance(part, str)]
+    return list((pages[names[-1]] if names else Textbook).model_fields)

@@ -1,0 +1,193 @@
+"""The `daytwo` command. Each command is thin; what it does lives in a module it imports late.
+
+Late, because `daytwo --help` must not wait for torch and MuJoCo.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from daytwo import __version__
+from daytwo.errors import InputError
+from daytwo.gl import choose_backend
+
+app = typer.Typer(
+    name="daytwo",
+    help="A robot-arm learner that remembers yesterday.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object as last line of stdout.")]
+Seed = Annotated[int, typer.Option(min=0, help="Decides every random choice.")]
+Run = Annotated[Path, typer.Argument(help="Folder of a run, e.g. runs/first_steps.")]
+
+
+def main() -> None:
+    """Run the command line; what the user got wrong is one line on stderr and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        print(f"daytwo: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _console(as_json: bool) -> Console:
+    """Return where people read: stderr when stdout is kept for JSON."""
+    return Console(stderr=as_json)
+
+
+def _print_json(as_json: bool, content: dict[str, Any]) -> None:
+    if as_json:
+        print(json.dumps(content), flush=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"daytwo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which one.")
+    ] = False,
+) -> None:
+    choose_backend()  # before any command imports MuJoCo
+
+
+@app.command()
+def arms(as_json: AsJson = False) -> None:
+    """List the arms that come with daytwo, and the tasks each can do."""
+    from daytwo.listing import list_arms
+
+    rows = list_arms()
+    _console(as_json).print(_table(rows))
+    _print_json(as_json, {"arms": rows})
+
+
+@app.command()
+def tasks(as_json: AsJson = False) -> None:
+    """List the tasks."""
+    from daytwo.listing import list_tasks
+
+    rows = list_tasks()
+    _console(as_json).print(_table(rows))
+    _print_json(as_json, {"tasks": rows})
+
+
+@app.command()
+def train(
+    textbook: Annotated[str, typer.Argument(help="Name of a textbook, or path of a .yaml.")],
+    arm: Annotated[
+        str | None, typer.Option(help="Name of an arm, or path of an arm.yaml [textbook's].")
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="Folder to keep it in [runs/TEXTBOOK].")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Wall time for study [textbook's].")
+    ] = None,
+    seed: Seed = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Study a textbook, sit its exam and write the report."""
+    from daytwo.train import train as work
+
+    result = work(textbook, arm, run, minutes, seed, resume, _console(as_json))
+    _print_json(as_json, result)
+    if result["ended"] == "stopped by hand":
+        raise typer.Exit(130)  # what a shell reports after Ctrl-C
+
+
+@app.command("eval")
+def evaluate(run: Run, as_json: AsJson = False) -> None:
+    """Sit the exam of a run's textbook: the learner, imitation only, and the scripted expert."""
+    from daytwo.examine import examine
+    from daytwo.run_folder import RunFolder
+    from daytwo.screen import Screen
+
+    rows = examine(RunFolder.open(run), Screen(_console(as_json)))
+    _print_json(as_json, {"run": str(run), "exam": rows})
+
+
+@app.command()
+def report(run: Run, as_json: AsJson = False) -> None:
+    """Film what is not filmed yet and write the run's report."""
+    from daytwo.examine import film_all
+    from daytwo.report import write_report
+    from daytwo.run_folder import RunFolder
+    from daytwo.screen import Screen
+
+    folder = RunFolder.open(run)
+    screen = Screen(_console(as_json))
+    film_all(folder, screen)
+    path = write_report(folder)
+    screen.say(f"Report: {path}")
+    _print_json(as_json, {"run": str(run), "report": str(path)})
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="sim, update or learn.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Shorter, one seed, marked so.")] = False,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure speed or learning, beside peers, and file the figures."""
+    from daytwo.bench import run_bench
+
+    console = _console(as_json)
+    result, path = run_bench(name, quick, seed)
+    console.print(_table([{"figure": k, "value": v} for k, v in result.items()]))
+    console.print(f"Written to {path}", highlight=False)
+    _print_json(as_json, result)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is missing, and the command that mends it."""
+    from dataclasses import asdict
+
+    from daytwo.doctor import examine
+
+    console = _console(as_json)
+    signs = {"ok": "[green]ok[/]     ", "note": "[yellow]note[/]   ", "missing": "[red]missing[/]"}
+    findings = []
+    for finding in examine():
+        findings.append(finding)
+        console.print(f"{signs[finding.state]}  {finding.what}: {finding.found}", highlight=False)
+        if finding.mend:
+            console.print(f"           mend with: [bold]{finding.mend}[/]", highlight=False)
+    missing = any(finding.state == "missing" for finding in findings)
+    _print_json(as_json, {"ok": not missing, "findings": [asdict(f) for f in findings]})
+    if missing:
+        raise typer.Exit(1)
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    """Return rows with the same keys as a table."""
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
+    for key in rows[0]:
+        table.add_column(key.replace("_", " "))
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_cell(item)}" for key, item in value.items())
+    return str(value)

@@ -1,0 +1,70 @@
+"""Short videos of a policy at each task, H.264 so that every browser plays them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v2 as imageio
+import numpy as np
+from numpy.typing import NDArray
+
+from daytwo.curricula.attempts import FILM, Act
+from daytwo.errors import InputError
+from daytwo.sim.arms import Arm
+from daytwo.sim.render import Camera
+from daytwo.sim.scene import CONTROL_HZ
+from daytwo.sim.world import World
+
+WIDTH, HEIGHT = 480, 368  # [px]; multiples of 16, which is what H.264 works in
+DIFFICULTIES = (0.2, 0.6, 1.0)  # one attempt each
+HOLD = 12  # frames that the end of an attempt stays on, framed in its outcome's colour
+BORDER = 8  # [px]
+GREEN, RED = (46, 160, 67), (207, 34, 46)
+
+
+def film(arm: Arm, task: str, act: Act, path: Path) -> None:
+    """Film attempts at one task, one after the other, from easy to hard.
+
+    Args:
+        arm: the arm.
+        task: name of the task.
+        act: who acts, e.g. `daytwo.curricula.attempts.by(policy)`.
+        path: the .mp4 to write; its folder is made.
+
+    Raises:
+        InputError: nothing can be drawn here (says how to get it), or the disk is full.
+    """
+    world = World(arm, (task,), 1, threads=1)
+    camera = Camera(world, WIDTH, HEIGHT)
+    aside = path.with_name(f".{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with imageio.get_writer(
+            aside, format="FFMPEG", fps=CONTROL_HZ, codec="libx264", quality=6, macro_block_size=16
+        ) as video:
+            for i, difficulty in enumerate(DIFFICULTIES):
+                for frame in _attempt(world, camera, act, difficulty, seed=FILM + i):
+                    video.append_data(frame)
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise InputError(f"cannot write the video {path}: {error}") from error
+    finally:
+        camera.close()
+
+
+def _attempt(
+    world: World, camera: Camera, act: Act, difficulty: float, seed: int
+) -> list[NDArray[np.uint8]]:
+    world.reset(0, 0, difficulty, seed)
+    frames = [camera.frame(0)]
+    while True:
+        result = world.step(act(world, world.observe()))
+        frames.append(camera.frame(0))
+        if result.terminated[0] or result.truncated[0]:
+            end = frames[-1].copy()
+            colour = GREEN if result.success[0] else RED
+            inside = end[BORDER:-BORDER, BORDER:-BORDER].copy()
+            end[:] = colour
+            end[BORDER:-BORDER, BORDER:-BORDER] = inside
+            return frames + [end] * HOLD

@@ -1,0 +1,154 @@
+"""What a person watches while an arm studies: progress, rates, time left, success per task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.bar import Bar
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+_REDRAW_S = 0.25  # [s]
+
+
+@dataclass
+class Snapshot:
+    """A study at one instant."""
+
+    wall_s: float
+    budget_s: float
+    env_steps: int
+    updates: int
+    chapter: str
+    tasks: Sequence[str]  # all of the textbook
+    open_tasks: Sequence[str]
+    practice: Mapping[str, float]  # moving success, with exploration noise
+    probe: Mapping[str, float]  # success at the last probe
+
+
+@dataclass
+class Screen:
+    """Draws a study on a console: live in a terminal, a line a probe elsewhere."""
+
+    console: Console
+    _live: Live | None = None
+    _drawn: float = 0.0
+    _rates: tuple[float, float] = (0.0, 0.0)
+    _last: tuple[float, int, int] = field(default=(0.0, 0, 0))
+
+    def say(self, text: str) -> None:
+        """Print one line above whatever is drawn."""
+        self.console.print(text, highlight=False)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Keep the live part on screen within a `with` block."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with Live(console=self.console, auto_refresh=False, transient=True) as live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._live = None
+
+    def due(self) -> bool:
+        """Say whether it is time to draw again; cheap, so that it can be asked every step."""
+        return self._live is not None and time.monotonic() - self._drawn > _REDRAW_S
+
+    def draw(self, now: Snapshot) -> None:
+        """Draw the live part."""
+        if self._live is None:
+            return
+        self._measure(now)
+        self._drawn = time.monotonic()
+        self._live.update(self._render(now), refresh=True)
+
+    def probed(self, now: Snapshot) -> None:
+        """Note a finished probe: a line where nothing can be drawn live."""
+        if self._live is not None:
+            self.draw(now)
+            return
+        self._measure(now)
+        steps, updates = self._rates
+        successes = "  ".join(f"{task} {rate:.0%}" for task, rate in now.probe.items())
+        self.say(
+            f"{clock(now.wall_s)} of {clock(now.budget_s)}  {now.chapter}  "
+            f"{steps:,.0f} steps/s  {updates:.0f} updates/s  {successes}"
+        )
+
+    def _measure(self, now: Snapshot) -> None:
+        """Follow the rates, smoothed over a few redraws."""
+        then, steps, updates = self._last
+        passed = now.wall_s - then
+        if passed <= 0:
+            return
+        fresh = (now.env_steps - steps) / passed, (now.updates - updates) / passed
+        first = self._rates == (0.0, 0.0)
+        keep = 0.0 if first else 0.9
+        old = self._rates
+        self._rates = (
+            keep * old[0] + (1 - keep) * fresh[0],
+            keep * old[1] + (1 - keep) * fresh[1],
+        )
+        self._last = now.wall_s, now.env_steps, now.updates
+
+    def _render(self, now: Snapshot) -> RenderableType:
+        steps, updates = self._rates
+        left = max(now.budget_s - now.wall_s, 0.0)
+        head = Table.grid(padding=(0, 2))
+        head.add_row(
+            Text(f"chapter {now.chapter}", style="bold"),
+            ProgressBar(total=now.budget_s, completed=min(now.wall_s, now.budget_s), width=30),
+            f"{clock(now.wall_s)}, at most {clock(left)} left",
+            f"{steps:,.0f} steps/s",
+            f"{updates:.0f} updates/s",
+        )
+        body = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for title, justify in (("task", "left"), ("probe", "left"), ("", "right")):
+            body.add_column(title, justify=justify)  # type: ignore[arg-type]
+        body.add_column("practice", justify="right")
+        for task in now.tasks:
+            if task not in now.open_tasks:
+                body.add_row(Text(task, style="dim"), Text("not open yet", style="dim"), "", "")
+                continue
+            rate = now.probe.get(task)
+            body.add_row(
+                task,
+                Bar(1.0, 0.0, rate or 0.0, width=30, color="green"),
+                "–" if rate is None else f"{rate:.0%}",
+                f"{now.practice[task]:.0%}" if task in now.practice else "–",
+            )
+        return Group(head, body)
+
+
+def clock(seconds: float) -> str:
+    """Write a duration as minutes:seconds."""
+    return f"{int(seconds // 60)}:{int(seconds % 60):02d}"
+
+
+def exam_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return exam rows as a table: tasks down, policies across."""
+    policies = list(dict.fromkeys(row["policy"] for row in rows))
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
+    table.add_column("exam")
+    for policy in policies:
+        table.add_column({"cloning": "imitation only"}.get(policy, policy), justify="right")
+    for task in dict.fromkeys(row["task"] for row in rows):
+        cells = {row["policy"]: row for row in rows if row["task"] == task}
+        table.add_row(
+            task,
+            *(
+                f"{c['rate']:.1%} [dim]({c['low']:.1%} – {c['high']:.1%})[/dim]"
+                for c in (cells[policy] for policy in policies)
+            ),
+        )
+    return table
