@@ -55,11 +55,11 @@ def _packages() -> Iterator[Finding]:
         pin = pins.get(_plain(name))
         mend = f"pip install {name}=={pin}" if pin else f"pip install {name}"
         yield Finding(f"package {name}", "missing", "not installed", mend)
-    others = [
-        f"{name} {version(name)} (tested {pins[_plain(name)]})"
-        for name in needed
-        if name not in absent and pins.get(_plain(name), version(name)) != _public(version(name))
-    ]
+    others = []
+    for name in needed:
+        found, pin = _public(version(name)), pins.get(_plain(name))
+        if found and pin and found != pin:
+            others.append(f"{name} {found} (tested {pin})")
     if others:
         mend = "make setup" if (ROOT / "Makefile").exists() else "pip install -c constraints.txt ."
         yield Finding("versions", "note", "differ from the tested: " + ", ".join(others), mend)

@@ -1,0 +1,65 @@
+"""A run's folder with figures made up for tests of what reads it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daytwo.curricula.wilson import wilson
+from daytwo.machine import describe
+from daytwo.run_folder import RunFolder, write_json
+
+TASKS = ("reach", "push")
+
+
+def fabricate(path: Path, exam: bool = True, **changes: Any) -> RunFolder:
+    """Write run.json, progress.jsonl and, if wanted, exam.json."""
+    folder = RunFolder.create(path)
+    textbook = {
+        "name": "made_up",
+        "probe": {"attempts": 8, "every": 100},
+        "exam": [{"task": task, "attempts": 200, "seed": 1} for task in TASKS],
+    }
+    run = {
+        "settings": {"textbook": textbook, "arm": "panda", "minutes": 1.0},
+        "seed": 3,
+        "started": "2026-01-02T03:04:05+00:00",
+        "ended": "the time was up",
+        "wall_s": 90.0,
+        "env_steps": 72_000,
+        "updates": 1234,
+        "worked_examples": {"reach": 16, "push": 48},
+        "peak_memory_gb": 1.234,
+        "videos_missing": None,
+        **describe(),
+    }
+    write_json(folder.run, run | changes)
+    for i in range(3):
+        success = {"reach": i / 2} | ({"push": 0.25} if i else {})
+        folder.append_progress(
+            {"wall_s": 30.0 * i, "env_steps": i, "updates": i, "chapter": 1, "success": success}
+        )
+    if exam:
+        rows = []
+        for policy, successes in (("expert", 199), ("learner", 190), ("cloning", 80)):
+            for task in TASKS:
+                low, high = wilson(successes, 200)
+                rows.append(
+                    {
+                        "policy": policy,
+                        "task": task,
+                        "successes": successes,
+                        "attempts": 200,
+                        "rate": successes / 200,
+                        "low": low,
+                        "high": high,
+                    }
+                )
+        write_json(folder.exam, {"rows": rows})
+    return folder
+
+
+@pytest.fixture(name="fabricate")
+def _fabricate() -> Callable[..., RunFolder]:
+    return fabricate
