@@ -1,0 +1,97 @@
+"""The MuJoCo side of the world: joint targets in, joint and object states out, n at a time."""
+
+from __future__ import annotations
+
+import mujoco
+import mujoco.batch
+import numpy as np
+from numpy.typing import NDArray
+
+from daytwo.sim.arms import Arm
+from daytwo.sim.context import Context, ContextWriter
+from daytwo.sim.scene import N_OBJECTS, PEDESTAL_HEIGHT, SUBSTEPS, build_model
+from daytwo.sim.state import Array
+from daytwo.sim.tasks.base import Placement
+
+PARKED = ((0.5, 1.2, 0.6), (0.5, 1.5, 0.6))  # [m] where absent cubes float
+PEDESTAL_PARKED = (0.5, 1.8, -0.5)  # [m]
+
+
+class MujocoEngine:
+    """n simulations of one arm's scene on a thread pool (`mujoco.batch.Batch`)."""
+
+    def __init__(self, arm: Arm, n: int, n_objects: int = N_OBJECTS, threads: int = 0) -> None:
+        self.model = build_model(arm, n_objects)
+        self.batch = mujoco.batch.Batch(self.model, n, threads)
+        self._context = ContextWriter(self.model, self.batch, arm, n_objects)
+        self._qpos, self._qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
+        self._ctrl, self._mocap_pos = self.batch.bind("ctrl"), self.batch.bind("mocap_pos")
+        self.n_objects = n_objects
+        cubes = [f"object{i}" for i in range(n_objects)]
+        self._q = self._addresses(arm.joints, "jnt_qposadr")
+        self._finger = self._addresses(arm.gripper.joints, "jnt_qposadr")
+        self._object_q = self._addresses(cubes, "jnt_qposadr")
+        self._object_v = self._addresses(cubes, "jnt_dofadr")
+        servo = mujoco.mjtObj.mjOBJ_ACTUATOR
+        self._servo = self._ids(servo, arm.joints)
+        self._finger_servo = self._ids(servo, arm.gripper.joints)
+        self._shut, self._open = np.asarray(arm.gripper.closed), np.asarray(arm.gripper.open)
+        self._max_opening = arm.gripper.max_opening
+
+    def reset(
+        self, ids: NDArray[np.int64], q: Array, placement: Placement, context: Context
+    ) -> None:
+        """Put simulations `ids` (k,) at rest: joints at `q` (k, dof) [rad], gripper open."""
+        self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
+        self._context.write(ids, placement, context)
+        qpos = np.tile(self.model.qpos0, (len(ids), 1))
+        qpos[:, self._q], qpos[:, self._finger] = q, self._open
+        for i, adr in enumerate(self._object_q):
+            present = (placement.half[:, i] > 0)[:, None]
+            qpos[:, adr : adr + 3] = np.where(present, placement.p_object[:, i], PARKED[i])
+            qpos[:, adr + 3] = np.cos(placement.yaw_object[:, i] / 2)
+            qpos[:, adr + 6] = np.sin(placement.yaw_object[:, i] / 2)
+        self._qpos[ids] = qpos
+        top = placement.p_pedestal
+        stands = ~np.isnan(top[:, 2:])
+        self._mocap_pos[ids, 0] = np.where(stands, top - (0, 0, PEDESTAL_HEIGHT), PEDESTAL_PARKED)
+        self._ctrl[ids[:, None], self._servo] = q
+        self._ctrl[ids[:, None], self._finger_servo] = self._open
+
+    def drive(self, q_target: Array, grip: Array) -> None:
+        """One control step towards joint targets (n, dof) [rad], gripper (n,) 0 shut .. 1 open."""
+        self._ctrl[:, self._servo] = q_target
+        self._ctrl[:, self._finger_servo] = (
+            self._shut + grip[:, None] * (self._open - self._shut)
+        )
+        self.batch.step(nstep=SUBSTEPS)
+
+    def joints(self) -> Array:
+        """Measured joint positions (n, dof) [rad]."""
+        return self._qpos[:, self._q]
+
+    def opening(self) -> Array:
+        """Distance between the pads (n,) [m]."""
+        share = (self._qpos[:, self._finger] - self._shut) / (self._open - self._shut)
+        return np.asarray(share.mean(axis=1) * self._max_opening)
+
+    def objects(self) -> tuple[Array, Array, Array]:
+        """Centres (n, k, 3) [m], quaternions (n, k, 4) wxyz, velocities (n, k, 3) [m/s] of the
+        k cubes in the scene.
+        """
+        at, v_at = self._object_q[:, None], self._object_v[:, None]
+        return (
+            self._qpos[:, at + np.arange(3)],
+            self._qpos[:, at + np.arange(3, 7)],
+            self._qvel[:, v_at + np.arange(3)],
+        )
+
+    def astray(self) -> NDArray[np.bool_]:
+        """Simulations (n,) whose physics diverged: MuJoCo has put those back to its default."""
+        return ~np.isfinite(self._qvel).all(axis=1) | (np.abs(self._qvel).max(axis=1) > 1e3)
+
+    def _addresses(self, joints, field: str) -> NDArray[np.int64]:  # type: ignore[no-untyped-def]
+        return np.asarray(getattr(self.model, field)[self._ids(mujoco.mjtObj.mjOBJ_JOINT, joints)])
+
+    def _ids(self, kind: mujoco.mjtObj, names) -> NDArray[np.int64]:  # type: ignore[no-untyped-def]
+        return np.array([mujoco.mj_name2id(self.model, kind, name) for name in names], dtype=np.int64)

@@ -1,0 +1,87 @@
+"""What a policy sees: relative, object-centric, the same layout for every task and arm.
+
+No absolute position stands in it, so that a calibration error of the base does not poison it.
+Heights are measured from the table, which an arm can feel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daytwo.sim.predicates import PREDICATES
+from daytwo.sim.scene import N_OBJECTS
+from daytwo.sim.state import State, grasp_yaw_error
+
+_LAYOUT: tuple[tuple[str, int], ...] = (
+    ("opening", 1),  # distance between the pads [m]
+    ("height", 1),  # tool point above the table [m]
+    ("v_ee", 3),  # [m/s]
+    ("ee_to_command", 3),  # how far the arm lags behind what was asked [m]
+    ("yaw_to_command", 1),  # [rad]
+    *(
+        (f"{name}{i}", size)
+        for i in range(N_OBJECTS)
+        for name, size in (
+            ("present", 1),
+            ("ee_to_object", 3),
+            ("grasp_yaw_error", 1),
+            ("v_object", 3),
+            ("half", 1),
+            ("tilt", 1),
+        )
+    ),
+    ("ee_to_goal", 3),
+    ("object_to_goal", 3),
+    ("descriptor", len(PREDICATES)),
+    ("time_left", 1),  # 1 at the start, 0 at the horizon
+)
+
+
+def _slices() -> dict[str, slice]:
+    out, start = {}, 0
+    for name, size in _LAYOUT:
+        out[name] = slice(start, start + size)
+        start += size
+    return out
+
+
+OBSERVATION = _slices()  # name -> its slice of the vector
+OBS_DIM = sum(size for _, size in _LAYOUT)
+
+
+def observe(
+    state: State, descriptors: NDArray[np.int8], time_left: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Observation vectors.
+
+    Args:
+        state: n simulations.
+        descriptors: each one's task row, (n, len(PREDICATES)).
+        time_left: (n,) in [0, 1].
+
+    Returns:
+        (n, OBS_DIM) float32.
+    """
+    obs = np.zeros((len(time_left), OBS_DIM), dtype=np.float32)
+    at = OBSERVATION
+    obs[:, at["opening"]] = state.opening[:, None]
+    obs[:, at["height"]] = state.p_ee[:, 2:]
+    obs[:, at["v_ee"]] = state.v_ee
+    obs[:, at["ee_to_command"]] = state.p_command - state.p_ee
+    obs[:, at["yaw_to_command"]] = (state.yaw_command - state.yaw_ee)[:, None]
+    dyaw = grasp_yaw_error(state)
+    for i in range(N_OBJECTS):
+        here = (state.half[:, i] > 0)[:, None]
+        obs[:, at[f"present{i}"]] = here
+        obs[:, at[f"ee_to_object{i}"]] = (state.p_object[:, i] - state.p_ee) * here
+        obs[:, at[f"grasp_yaw_error{i}"]] = dyaw[:, i : i + 1] * here
+        obs[:, at[f"v_object{i}"]] = state.v_object[:, i] * here
+        obs[:, at[f"half{i}"]] = state.half[:, i : i + 1]
+        obs[:, at[f"tilt{i}"]] = state.tilt_object[:, i : i + 1] * here
+    obs[:, at["ee_to_goal"]] = state.p_goal - state.p_ee
+    first = (state.half[:, 0] > 0)[:, None]
+    obs[:, at["object_to_goal"]] = (state.p_goal - state.p_object[:, 0]) * first
+    obs[:, at["descriptor"]] = descriptors
+    obs[:, at["time_left"]] = time_left[:, None]
+    return obs

@@ -1,0 +1,49 @@
+"""The words a task is said in: what must hold, and what must not, for an attempt to succeed.
+
+A task is a row of +1 (required), -1 (ends the attempt in failure) and 0 (does not matter). That
+row is also the descriptor a policy sees, so an unseen combination needs no new input.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daytwo.sim.state import State
+
+PREDICATES = ("ee_at_goal", "object_at_goal", "lifted", "released", "on_object")
+
+TOLERANCE = 0.02  # [m] distance from the goal that counts as there
+STILL = 0.08  # [m/s] an object slower than this rests
+LIFTED = 0.012  # [m] clearance between table and cube from which it counts as lifted
+CLEAR = 0.006  # [m] how much wider than the cube an open gripper must be to have let go
+
+
+def evaluate(state: State) -> NDArray[np.bool_]:
+    """Truth of each predicate, (n, len(PREDICATES))."""
+    cube, base = state.p_object[:, 0], state.p_object[:, 1]
+    half, base_half = state.half[:, 0], state.half[:, 1]
+    ee_at_goal = distance(state.p_ee, state.p_goal) < TOLERANCE
+    slow = np.linalg.norm(state.v_object[:, 0], axis=1) < STILL
+    at_goal = (distance(cube, state.p_goal) < TOLERANCE) & slow & (half > 0)
+    lifted = cube[:, 2] - half > LIFTED
+    let_go = state.opening > 2 * half + CLEAR
+    released = let_go | (distance(state.p_ee, cube) > 3 * half + 0.02)
+    above = np.abs(cube[:, 2] - base[:, 2] - half - base_half) < 0.008
+    beside = np.max(np.abs(cube[:, :2] - base[:, :2]), axis=1)
+    on_object = above & (beside < base_half) & (base_half > 0)
+    return np.stack([ee_at_goal, at_goal, lifted, released, on_object], axis=1)
+
+
+def descriptor(*required: str, forbidden: tuple[str, ...] = ()) -> NDArray[np.int8]:
+    """Row of +1 / 0 / -1 over PREDICATES."""
+    row = np.zeros(len(PREDICATES), dtype=np.int8)
+    row[[PREDICATES.index(name) for name in required]] = 1
+    row[[PREDICATES.index(name) for name in forbidden]] = -1
+    return row
+
+
+def distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Euclidean distance over the last axis."""
+    d = a - b
+    return np.sqrt(np.einsum("...i,...i->...", d, d))

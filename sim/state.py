@@ -1,0 +1,62 @@
+"""What is known of every simulation at one instant, as arrays over the simulations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class Rows:
+    """A dataclass of arrays that share their first axis."""
+
+    def take(self, ids: NDArray[np.int64]) -> Self:
+        """Some rows, copied."""
+        return type(self)(**{f.name: getattr(self, f.name)[ids] for f in fields(self)})  # type: ignore[arg-type]
+
+    def put(self, ids: NDArray[np.int64], other: Self) -> None:
+        """Overwrite some rows."""
+        for f in fields(self):  # type: ignore[arg-type]
+            getattr(self, f.name)[ids] = getattr(other, f.name)
+
+
+@dataclass
+class State(Rows):
+    """World state; n simulations, two object slots. Positions in the base frame, z = 0 on the
+    table top.
+    """
+
+    p_ee: Array  # (n, 3) tool point [m]
+    v_ee: Array  # (n, 3) its velocity [m/s]
+    yaw_ee: Array  # (n,) [rad]
+    p_command: Array  # (n, 3) tool point asked for [m]
+    yaw_command: Array  # (n,) [rad]
+    opening: Array  # (n,) distance between the pads [m]
+    p_object: Array  # (n, 2, 3) cube centres [m]
+    v_object: Array  # (n, 2, 3) [m/s]
+    yaw_object: Array  # (n, 2) yaw of a cube's most level axis [rad]
+    tilt_object: Array  # (n, 2) 0 when a face lies level, up to 0.42 on a corner
+    half: Array  # (n, 2) half-size of each cube [m]; 0 for an absent one
+    p_goal: Array  # (n, 3) where the tool point or object 0 shall be [m]
+
+    @classmethod
+    def zeros(cls, n: int) -> State:
+        """All zero; `World.reset` fills it."""
+        shapes = {"p_object": (n, 2, 3), "v_object": (n, 2, 3)}
+        shapes |= {name: (n, 2) for name in ("yaw_object", "tilt_object", "half")}
+        shapes |= {name: (n, 3) for name in ("p_ee", "v_ee", "p_command", "p_goal")}
+        return cls(**{f.name: np.zeros(shapes.get(f.name, (n,))) for f in fields(cls)})
+
+
+def wrap(angle: Array, period: float) -> Array:
+    """Angle folded into [-period/2, period/2)."""
+    return (angle + period / 2) % period - period / 2
+
+
+def grasp_yaw_error(state: State) -> Array:
+    """Turn (n, 2) [rad] that lines the tool up with each cube; a cube looks alike every 90 deg."""
+    return wrap(state.yaw_object - state.yaw_ee[:, None], np.pi / 2)

@@ -1,0 +1,60 @@
+"""Push: slide the cube to a goal on the table without lifting it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from daytwo.sim.predicates import descriptor, distance
+from daytwo.sim.state import Array, State
+from daytwo.sim.tasks.base import Placement, Task
+
+
+class Push(Task):
+    """An attempt in which the cube leaves the table has failed."""
+
+    name = "push"
+    horizon = 70
+    n_objects = 1
+    descriptor = descriptor("object_at_goal", forbidden=("lifted",))
+
+    def place(self, u: Array, difficulty: Array, p_ee: Array) -> Placement:
+        placement = Placement.empty(len(u))
+        half, placement.mass[:, 0], placement.friction[:, 0] = self.cube(u[:, 0:3], difficulty)
+        placement.half[:, 0] = half
+        cube = self.on_table(u[:, 3:5], difficulty * 0.7, half)
+        placement.p_object[:, 0] = cube
+        placement.yaw_object[:, 0] = self.yaw(u[:, 5], difficulty)
+        placement.p_goal[:, :2] = self.beside(cube, u[:, 6:8], difficulty * 0.7, least=0.05)
+        placement.p_goal[:, 2] = half
+        return placement
+
+    def expert(self, state: State) -> Array:
+        cube, goal, half = state.p_object[:, 0], state.p_goal, state.half[:, 0]
+        to_goal = goal[:, :2] - cube[:, :2]
+        far = np.linalg.norm(to_goal, axis=1, keepdims=True)
+        along = to_goal / np.maximum(far, 1e-6)
+        from_cube = state.p_ee[:, :2] - cube[:, :2]
+        behind = -np.einsum("ni,ni->n", from_cube, along)  # how far behind the cube the tool is
+        aside = from_cube + behind[:, None] * along
+        off_line = np.linalg.norm(aside, axis=1)
+
+        clearance = half * 1.5 + 0.025
+        start = cube[:, :2] - along * clearance[:, None]
+        low = np.minimum(half, 0.02)
+        ready = (behind > half * 0.9) & (off_line < 0.014)
+        is_low = state.p_ee[:, 2] < half * 2
+        at_start = np.linalg.norm(state.p_ee[:, :2] - start, axis=1) < 0.012
+
+        target = np.empty_like(cube)
+        # Above, behind the cube; then down; then along the line to the goal.
+        target[:, :2] = start
+        target[:, 2] = np.where(at_start | (ready & is_low), low, 2 * half + 0.035)
+        pushing = ready & is_low
+        # Lead the cube by a little more than it still has to go, and steer back onto the line.
+        ahead = state.p_ee[:, :2] + along * np.minimum(far, 0.6 * self.step_length + 0.3 * far)
+        ahead = ahead - aside
+        target[:, :2] = np.where(pushing[:, None], ahead, target[:, :2])
+        done = distance(cube, goal) < 0.008
+        target[:, :2] = np.where((pushing & done)[:, None], state.p_ee[:, :2], target[:, :2])
+        shut = np.full(len(cube), -1.0)
+        return self.action(state, target, 0.0, shut)

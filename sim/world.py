@@ -1,0 +1,215 @@
+"""The batched world: n simulated arms at their exercises, stepped together.
+
+Nothing here loops over simulations in Python. An exercise is wholly decided by (task, difficulty,
+seed); a simulation's future by its state and its actions, at any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from daytwo.errors import InputError
+from daytwo.sim.arms import Arm
+from daytwo.sim.context import Context
+from daytwo.sim.engine import MujocoEngine
+from daytwo.sim.kinematics import Chain, tool_down, tool_yaw
+from daytwo.sim.observation import observe
+from daytwo.sim.predicates import evaluate
+from daytwo.sim.scene import CONTROL_HZ
+from daytwo.sim.state import Array, State, wrap
+from daytwo.sim.tasks import get_task
+from daytwo.sim.tasks.base import ACTION, N_RANDOM, YAW_STEP, Placement
+
+SHAPING = 0.2  # weight of the potential beside a success's reward of 1
+DISCOUNT = 0.97  # of the potential; a learner with the same discount keeps its optimal policy
+LEASH = 0.05  # [m] the commanded tool point stays this near the measured one
+YAW_LEASH = 0.5  # [rad] likewise its yaw
+YAW_RANGE = 1.7  # [rad] the commanded yaw stays this near its value at the start
+START_NOISE = 0.08  # [rad] spread of the joints' start around home
+N_CONTEXT = 2  # uniform numbers a hidden context is made of
+
+
+@dataclass
+class StepResult:
+    """Outcome of one control step, arrays over n simulations."""
+
+    obs: NDArray[np.float32]  # (n, OBS_DIM)
+    reward: NDArray[np.float32]
+    terminated: NDArray[np.bool_]  # success, or a forbidden predicate came true
+    truncated: NDArray[np.bool_]  # the horizon was reached, or the physics diverged
+    success: NDArray[np.bool_]
+
+
+class World:
+    """n simulations of one arm, each at its own exercise.
+
+    Args:
+        arm: the arm.
+        tasks: names of the tasks that `reset` can index.
+        n: number of simulations.
+        threads: of the physics; 0 uses every core.
+
+    Raises:
+        InputError: for an unknown task, or one the arm cannot do.
+    """
+
+    def __init__(self, arm: Arm, tasks: Sequence[str], n: int, threads: int = 0) -> None:
+        self.arm, self.n = arm, n
+        self.tasks = tuple(get_task(name, arm) for name in tasks)
+        self.horizons = np.array([task.horizon for task in self.tasks])
+        self.descriptors = np.stack([task.descriptor for task in self.tasks])
+        self.chain = Chain(arm)
+        n_objects = max(task.n_objects for task in self.tasks)
+        self.engine = MujocoEngine(arm, n, n_objects, threads)
+        self._low, self._high = np.asarray(arm.workspace).T
+
+        self.task = np.zeros(n, dtype=np.int64)
+        self.difficulty = np.zeros(n)
+        self.steps = np.zeros(n, dtype=np.int64)  # control steps since the reset
+        self.diverged = 0  # simulations whose physics went astray so far
+        self.state = State.zeros(n)
+        self._q_command = np.tile(self.chain.home, (n, 1))
+        self._yaw_start = np.zeros(n)
+        self._potential = np.zeros(n)
+        self._rows: list[NDArray[np.int64]] = []
+        self.reset(np.arange(n), np.zeros(n, dtype=np.int64), np.zeros(n), np.arange(n))
+
+    def reset(
+        self, ids: ArrayLike, task: ArrayLike, difficulty: ArrayLike, seed: ArrayLike
+    ) -> None:
+        """Put simulations `ids` at the start of the exercises (task, difficulty, seed).
+
+        Args:
+            ids: which simulations, (k,).
+            task: indices into `tasks`, (k,).
+            difficulty: (k,) in [0, 1].
+            seed: (k,) non-negative integers.
+        """
+        ids, task, seed = (np.atleast_1d(np.asarray(x)) for x in (ids, task, seed))
+        difficulty = np.atleast_1d(np.asarray(difficulty, dtype=np.float64))
+        if not ((difficulty >= 0) & (difficulty <= 1)).all():
+            raise InputError(f"difficulty must lie in [0, 1]; got {difficulty}")
+        size = N_RANDOM + N_CONTEXT + self.chain.dof
+        u = np.stack([np.random.default_rng(int(s)).random(size) for s in seed])
+        u_place, u_context, u_start = np.split(u, (N_RANDOM, N_RANDOM + N_CONTEXT), axis=1)
+
+        noise = START_NOISE * (0.3 + 0.7 * difficulty)[:, None] * (2 * u_start - 1)
+        q = np.clip(self.chain.home + noise, self.chain.lower, self.chain.upper)
+        p_ee, R_ee = self.chain.fk(q)
+        placement = Placement.empty(len(ids))
+        for index in np.unique(task):
+            rows = np.flatnonzero(task == index)
+            placed = self.tasks[index].place(u_place[rows], difficulty[rows], p_ee[rows])
+            placement.put(rows, placed)
+        self.engine.reset(ids, q, placement, Context.draw(u_context, difficulty))
+
+        self.task[ids], self.difficulty[ids], self.steps[ids] = task, difficulty, 0
+        self._rows = [np.flatnonzero(self.task == i) for i in range(len(self.tasks))]
+        self._q_command[ids], self._yaw_start[ids] = q, tool_yaw(R_ee)
+        state = self.state
+        state.half[ids], state.p_goal[ids] = placement.half, placement.p_goal
+        state.p_command[ids], state.yaw_command[ids] = p_ee, self._yaw_start[ids]
+        self._measure()
+        state.v_ee[ids] = 0.0
+        self._potential[ids] = self._goals_and_progress()[ids]
+        self._obs = self.observe()
+
+    def step(self, action: NDArray[np.floating]) -> StepResult:
+        """One control step (50 ms) of every simulation.
+
+        Args:
+            action: (n, 5) in [-1, 1]: tool dx, dy, dz, dyaw and gripper (-1 shut, 1 open).
+
+        Raises:
+            InputError: if an action is not finite; nothing has moved then.
+        """
+        if not np.isfinite(action).all():
+            row, column = np.argwhere(~np.isfinite(action))[0]
+            raise InputError(
+                f"action of simulation {row} is not finite in '{ACTION[column]}'; "
+                "each element must be a number in [-1, 1]"
+            )
+        action = np.clip(action, -1.0, 1.0).astype(np.float64)
+        self.engine.drive(self._joint_targets(action), (action[:, 4] + 1) / 2)
+        self.steps += 1
+        before = self.state.p_ee
+        self._measure()
+        self.state.v_ee = (self.state.p_ee - before) * CONTROL_HZ
+        astray = self.engine.astray()
+        self.diverged += int(astray.sum())
+        potential = np.where(astray, self._potential, self._goals_and_progress())
+
+        holds, wanted = evaluate(self.state), self.descriptors[self.task]
+        failed = (holds & (wanted == -1)).any(axis=1)
+        success = (holds | (wanted != 1)).all(axis=1) & ~failed & ~astray
+        terminated = (success | failed) & ~astray
+        truncated = ((self.steps >= self.horizons[self.task]) | astray) & ~terminated
+        # Potential-based shaping (Ng, Harada and Russell 1999): an ended attempt has potential
+        # 0, so that shaping cannot change which policy is best.
+        potential[terminated] = 0.0
+        reward = success + SHAPING * (DISCOUNT * potential - self._potential)
+        self._potential = potential
+        obs = self.observe()
+        obs[astray] = self._obs[astray]  # the last that was sane
+        self._obs = obs
+        return StepResult(obs, reward.astype(np.float32), terminated, truncated, success)
+
+    def observe(self) -> NDArray[np.float32]:
+        """Observations now, (n, OBS_DIM)."""
+        left = 1.0 - self.steps / self.horizons[self.task]
+        return observe(self.state, self.descriptors[self.task], left)
+
+    def expert_action(self) -> Array:
+        """What each simulation's scripted expert would do now, (n, 5)."""
+        action = np.zeros((self.n, len(ACTION)))
+        for task, rows in zip(self.tasks, self._rows, strict=True):
+            if len(rows):
+                action[rows] = task.expert(self.state.take(rows))
+        return action
+
+    def _joint_targets(self, action: Array) -> Array:
+        """Move the commanded tool pose by the action and follow it with the joints, (n, dof)."""
+        state = self.state
+        p = state.p_command + action[:, :3] * (self.arm.speed / CONTROL_HZ)
+        p = np.clip(p, state.p_ee - LEASH, state.p_ee + LEASH)
+        state.p_command = np.clip(p, self._low, self._high)
+        yaw = state.yaw_command + action[:, 3] * YAW_STEP
+        yaw = np.clip(yaw, state.yaw_ee - YAW_LEASH, state.yaw_ee + YAW_LEASH)
+        state.yaw_command = np.clip(yaw, self._yaw_start - YAW_RANGE, self._yaw_start + YAW_RANGE)
+        R = tool_down(state.yaw_command)
+        self._q_command = self.chain.step(self._q_command, state.p_command, R, 1.0 / CONTROL_HZ)
+        return self._q_command
+
+    def _measure(self) -> None:
+        """Read joints and objects into `state`."""
+        state = self.state
+        state.p_ee, R_ee = self.chain.fk(self.engine.joints())
+        # Measured yaw beside the commanded one, so that it does not jump at +-pi.
+        yaw = tool_yaw(R_ee)
+        state.yaw_ee = state.yaw_command + wrap(yaw - state.yaw_command, 2 * np.pi)
+        state.opening = self.engine.opening()
+        k = self.engine.n_objects
+        if k == 0:
+            return
+        state.p_object[:, :k], quat, state.v_object[:, :k] = self.engine.objects()
+        w, x, y, z = np.moveaxis(quat, -1, 0)
+        x_z, y_z, z_z = 2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)
+        yaw_of_x = np.arctan2(2 * (x * y + w * z), 1 - 2 * (y * y + z * z))
+        yaw_of_y = np.arctan2(1 - 2 * (x * x + z * z), 2 * (x * y - w * z))
+        state.yaw_object[:, :k] = np.where(np.abs(x_z) < np.abs(y_z), yaw_of_x, yaw_of_y)
+        upright = np.maximum(np.maximum(np.abs(x_z), np.abs(y_z)), np.abs(z_z))
+        state.tilt_object[:, :k] = 1.0 - upright
+
+    def _goals_and_progress(self) -> Array:
+        """Move the goals that ride on objects; return each attempt's potential (n,)."""
+        potential = np.empty(self.n)
+        for task, rows in zip(self.tasks, self._rows, strict=True):
+            if len(rows):
+                state = self.state.take(rows)
+                state.p_goal = self.state.p_goal[rows] = task.goal(state)
+                potential[rows] = task.progress(state)
+        return potential

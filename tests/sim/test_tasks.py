@@ -1,0 +1,166 @@
+"""One suite over all tasks and arms: starts, determinism, observations, experts, shaping."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+
+from daytwo.errors import InputError
+from daytwo.sim.arms import arm_names, load_arm
+from daytwo.sim.observation import OBSERVATION
+from daytwo.sim.tasks import get_task, task_names
+from daytwo.sim.world import DISCOUNT, SHAPING, World
+
+CASES = [(arm, task) for arm in arm_names() for task in task_names()]
+
+
+@functools.cache
+def world_of(arm: str, task: str, n: int) -> World:
+    return World(load_arm(arm), (task,), n)
+
+
+def start(world: World, seed: int = 0, difficulty: np.ndarray | None = None) -> np.ndarray:
+    n = world.n
+    if difficulty is None:
+        difficulty = np.linspace(0, 1, n)
+    world.reset(np.arange(n), np.zeros(n, int), difficulty, seed + np.arange(n))
+    return world.observe()
+
+
+@pytest.mark.parametrize(("arm", "task"), CASES)
+def test_expert_succeeds(arm: str, task: str) -> None:
+    """At least 97 % over the whole range of difficulty."""
+    world = world_of(arm, task, 200)
+    start(world, seed=1000)
+    done, success = np.zeros(200, bool), np.zeros(200, bool)
+    for _ in range(int(world.horizons[0])):
+        result = world.step(world.expert_action())
+        success |= result.success & ~done
+        done |= result.terminated | result.truncated
+    assert done.all()
+    assert success.mean() >= 0.97, f"failed: {np.flatnonzero(~success)}"
+    assert world.diverged == 0
+
+
+@pytest.mark.parametrize(("arm", "task"), CASES)
+def test_starts_are_random_and_unsolved(arm: str, task: str) -> None:
+    world = world_of(arm, task, 64)
+    obs = start(world)
+    assert np.isfinite(obs).all()
+    assert len(np.unique(obs.round(6), axis=0)) == 64
+    result = world.step(np.zeros((64, 5)))
+    assert not result.success.any()
+
+
+@pytest.mark.parametrize(("arm", "task"), CASES)
+def test_no_constant_observation_element(arm: str, task: str) -> None:
+    """Every element that the task uses varies; only empty slots and the descriptor stay put."""
+    world = world_of(arm, task, 64)
+    seen = [start(world)]
+    rng = np.random.default_rng(0)
+    for _ in range(15):
+        noise = rng.normal(0, 0.4, (64, 5))
+        seen.append(world.step(world.expert_action() + noise).obs)
+    spread = np.ptp(np.concatenate(seen), axis=0)
+    constant = {"descriptor", *(f"present{i}" for i in (0, 1))}
+    for slot in range(world.tasks[0].n_objects, 2):
+        constant |= {name for name in OBSERVATION if name.endswith(str(slot))}
+    if world.tasks[0].n_objects == 0:
+        constant.add("object_to_goal")
+    for name, where in OBSERVATION.items():
+        if name not in constant:
+            assert (spread[where] > 0).all(), f"{name} is constant"
+        elif name not in ("descriptor", "present0", "present1"):
+            assert (spread[where] == 0).all(), f"{name} belongs to an empty slot but varies"
+
+
+@pytest.mark.parametrize(("arm", "task"), CASES)
+def test_shaping_telescopes(arm: str, task: str) -> None:
+    """The discounted sum of shaping over an attempt depends on its ends alone."""
+    world = world_of(arm, task, 32)
+    start(world)
+    first = world._potential.copy()
+    rng = np.random.default_rng(1)
+    total, alive = np.zeros(32), np.ones(32, bool)
+    for t in range(12):
+        result = world.step(rng.uniform(-1, 1, (32, 5)))
+        total += alive * DISCOUNT**t * (result.reward - result.success)
+        last = np.where(alive, DISCOUNT ** (t + 1) * world._potential, 0.0)
+        if t == 0:
+            end = last
+        end = np.where(alive, last, end)
+        alive &= ~result.terminated
+    np.testing.assert_allclose(total, SHAPING * (end - first), atol=1e-5)
+
+
+@pytest.mark.parametrize(("arm", "task"), CASES)
+def test_reward_scale(arm: str, task: str) -> None:
+    """A success is worth 1 everywhere; shaping stays within its weight."""
+    world = world_of(arm, task, 32)
+    start(world)
+    for _ in range(10):
+        assert ((world._potential >= 0) & (world._potential <= 1)).all()
+        result = world.step(world.expert_action())
+        assert (np.abs(result.reward - result.success) <= SHAPING + 1e-6).all()
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_difficulty_scales_the_exercise(task: str) -> None:
+    """Hard exercises spread wider, with smaller cubes and wider ranges of mass and friction."""
+    world = world_of("panda", task, 128)
+    spreads = []
+    for d in (0.0, 1.0):
+        start(world, difficulty=np.full(128, d))
+        state = world.state
+        away = state.p_goal - state.p_ee if task == "reach" else state.p_object[:, 0] - state.p_ee
+        context = world.engine._context
+        body = world.engine.model.body("object0").id
+        geom = world.engine.model.geom("object0").id
+        spreads.append(
+            (
+                np.std(away[:, :2]),
+                np.std(context.mass[:, body]),
+                np.std(context.friction[:, geom, 0]),
+                -np.mean(state.half[:, 0]),
+            )
+        )
+    easy, hard = spreads
+    assert hard[0] > 1.3 * easy[0]
+    if task != "reach":
+        assert hard[1] > 1.5 * easy[1] and hard[2] > 1.5 * easy[2] and hard[3] > easy[3]
+
+
+def test_unknown_task_is_named() -> None:
+    with pytest.raises(InputError, match=r"unknown task 'juggle'.*reach, push, pick, place, stack"):
+        get_task("juggle", load_arm("panda"))
+
+
+def test_arm_that_cannot_grasp_is_refused() -> None:
+    arm = load_arm("panda")
+    narrow = arm.model_copy(
+        update={"gripper": arm.gripper.model_copy(update={"max_opening": 0.01})}
+    )
+    with pytest.raises(InputError, match="gripper.max_opening"):
+        get_task("pick", narrow)
+    get_task("reach", narrow)
+
+
+def test_lifting_a_push_fails() -> None:
+    """Push is pushing: an attempt that lifts the cube ends without success."""
+    world = World(load_arm("panda"), ("push", "pick"), 16)
+    ids = np.arange(16)
+    world.reset(ids, np.zeros(16, int), np.full(16, 0.3), ids)
+    grasp = world.tasks[1]
+    ended = np.zeros(16, bool)
+    for _ in range(40):
+        state = world.state.take(ids)
+        state.p_goal = state.p_object[:, 0] + (0, 0, 0.1)
+        result = world.step(grasp.expert(state))
+        assert not (result.success & ~ended & (result.reward < 0.5)).any()
+        lifted = world.state.p_object[:, 0, 2] - world.state.half[:, 0] > 0.013
+        assert (result.terminated | ended)[lifted].all()
+        assert not (result.success & lifted).any()
+        ended |= result.terminated
+    assert ended.mean() > 0.9

@@ -1,0 +1,114 @@
+"""The batched world: determinism, exact resets, context, bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from daytwo.errors import InputError
+from daytwo.sim.arms import load_arm
+from daytwo.sim.world import World
+
+TASKS = ("reach", "push", "pick", "place", "stack")
+
+
+def roll(world: World, steps: int = 25, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    n = world.n
+    world.reset(np.arange(n), np.arange(n) % len(TASKS), np.linspace(0, 1, n), 7 + np.arange(n))
+    rng = np.random.default_rng(seed)
+    obs, reward = [world.observe()], []
+    for _ in range(steps):
+        noise = rng.normal(0, 0.3, (n, 5))
+        result = world.step(world.expert_action() + noise)
+        obs.append(result.obs)
+        reward.append(result.reward)
+    return np.array(obs), np.array(reward)
+
+
+def test_same_numbers_at_any_thread_count() -> None:
+    one, many = (roll(World(load_arm("panda"), TASKS, 20, threads=t)) for t in (1, 4))
+    assert np.array_equal(one[0], many[0])
+    assert np.array_equal(one[1], many[1])
+
+
+def test_reset_is_exact() -> None:
+    """A used world repeats an exercise to the bit, whatever came before."""
+    world = World(load_arm("panda"), TASKS, 20)
+    first = roll(world)
+    roll(world, seed=99)
+    again = roll(world)
+    assert np.array_equal(first[0], again[0])
+
+
+def test_simulations_do_not_influence_each_other() -> None:
+    alone, among = World(load_arm("panda"), TASKS, 1), World(load_arm("panda"), TASKS, 9)
+    alone.reset(0, 3, 0.6, 42)
+    ids = np.arange(9)
+    world_tasks, seeds = (
+        np.array([0, 1, 2, 3, 3, 3, 4, 4, 0]),
+        np.array([1, 2, 3, 4, 42, 6, 7, 8, 9]),
+    )
+    among.reset(ids, world_tasks, np.where(ids == 4, 0.6, 0.3), seeds)
+    for _ in range(20):
+        a, b = alone.step(alone.expert_action()), among.step(among.expert_action())
+        assert np.array_equal(a.obs[0], b.obs[4])
+        if a.terminated[0]:
+            break
+
+
+def test_partial_reset_leaves_the_others_alone() -> None:
+    world = World(load_arm("panda"), TASKS, 6)
+    world.reset(np.arange(6), np.full(6, 3), np.full(6, 0.5), np.arange(6))
+    for _ in range(5):
+        world.step(world.expert_action())
+    before = world.observe()
+    world.reset([1, 4], [0, 4], [0.2, 0.9], [11, 12])
+    after = world.observe()
+    kept = [0, 2, 3, 5]
+    assert np.array_equal(before[kept], after[kept])
+    assert not np.array_equal(before[[1, 4]], after[[1, 4]])
+
+
+def test_hidden_context_changes_the_motion_not_the_observation() -> None:
+    world = World(load_arm("panda"), ("push",), 2)
+    world.reset([0, 1], [0, 0], [1.0, 1.0], [5, 5])
+    context = world.engine._context
+    body = world.engine.model.body("object0").id
+    geom = world.engine.model.geom("object0").id
+    context.mass[1, body] *= 4
+    context.friction[1, geom, 0] = 2.0
+    world.engine.batch.set_const([1])
+    assert np.array_equal(*world.observe())
+    apart = 0.0
+    for _ in range(60):
+        obs = world.step(world.expert_action()[[0, 0]]).obs
+        apart = max(apart, float(np.abs(obs[0] - obs[1]).max()))
+    assert apart > 1e-3
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_non_finite_action_is_refused_whole(bad: float) -> None:
+    world = World(load_arm("panda"), ("reach",), 3)
+    before = world.observe()
+    action = np.zeros((3, 5))
+    action[2, 4] = bad
+    with pytest.raises(InputError, match="simulation 2 is not finite in 'gripper'"):
+        world.step(action)
+    assert np.array_equal(before, world.observe())
+
+
+@pytest.mark.parametrize("difficulty", [-0.1, 1.1, np.nan])
+def test_difficulty_outside_range_is_refused(difficulty: float) -> None:
+    world = World(load_arm("panda"), ("reach",), 1)
+    with pytest.raises(InputError, match=r"difficulty must lie in \[0, 1\]"):
+        world.reset(0, 0, difficulty, 0)
+
+
+def test_diverged_physics_is_counted_and_ends_the_attempt() -> None:
+    world = World(load_arm("panda"), ("place",), 4)
+    world.engine.batch.qvel[2] = 1e9
+    result = world.step(np.zeros((4, 5)))
+    assert world.diverged == 1
+    assert result.truncated.tolist() == [False, False, True, False]
+    assert not result.success.any()
+    assert np.isfinite(result.obs).all() and np.isfinite(result.reward).all()
