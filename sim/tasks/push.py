@@ -38,23 +38,22 @@ class Push(Task):
         aside = from_cube + behind[:, None] * along
         off_line = np.linalg.norm(aside, axis=1)
 
-        clearance = half * 1.5 + 0.025
-        start = cube[:, :2] - along * clearance[:, None]
-        low = np.minimum(half, 0.02)
-        ready = (behind > half * 0.9) & (off_line < 0.014)
-        is_low = state.p_ee[:, 2] < half * 2
+        start = cube[:, :2] - along * (half * 1.5 + 0.025)[:, None]
         at_start = np.linalg.norm(state.p_ee[:, :2] - start, axis=1) < 0.012
+        is_low = state.p_ee[:, 2] < 2 * half
+        pushing = is_low & (behind > 0.9 * half) & (off_line < 0.02)
+        there = distance(cube, goal) < 0.014
+        high = 2 * half + 0.04
 
+        # Get behind the cube: up, across above it, down.
+        rise = (state.p_ee[:, 2] < high - 0.015) & ~at_start
         target = np.empty_like(cube)
-        # Above, behind the cube; then down; then along the line to the goal.
-        target[:, :2] = start
-        target[:, 2] = np.where(at_start | (ready & is_low), low, 2 * half + 0.035)
-        pushing = ready & is_low
-        # Lead the cube by a little more than it still has to go, and steer back onto the line.
-        ahead = state.p_ee[:, :2] + along * np.minimum(far, 0.6 * self.step_length + 0.3 * far)
-        ahead = ahead - aside
+        target[:, :2] = np.where(rise[:, None], state.p_ee[:, :2], start)
+        target[:, 2] = np.where(at_start | pushing, np.minimum(half, 0.02), high)
+        # Push: go as far as the cube still has to, and steer back onto the line.
+        gap = np.clip(behind - half - 0.012, 0.0, 0.05)[:, None]
+        stride = np.minimum(far + gap + 0.004, 0.5 * self.step_length + 0.004)
+        ahead = state.p_ee[:, :2] + along * stride - 0.7 * aside
         target[:, :2] = np.where(pushing[:, None], ahead, target[:, :2])
-        done = distance(cube, goal) < 0.008
-        target[:, :2] = np.where((pushing & done)[:, None], state.p_ee[:, :2], target[:, :2])
-        shut = np.full(len(cube), -1.0)
-        return self.action(state, target, 0.0, shut)
+        target = np.where(there[:, None], state.p_ee, target)
+        return self.action(state, target, 0.0, np.full(len(cube), -1.0))
