@@ -161,12 +161,13 @@ def doctor(as_json: AsJson = False) -> None:
 
     console = _console(as_json)
     signs = {"ok": "[green]ok[/]     ", "note": "[yellow]note[/]   ", "missing": "[red]missing[/]"}
+    plain: dict[str, Any] = {"highlight": False, "soft_wrap": True}
     findings = []
     for finding in examine():
         findings.append(finding)
-        console.print(f"{signs[finding.state]}  {finding.what}: {finding.found}", highlight=False)
+        console.print(f"{signs[finding.state]}  {finding.what}: {finding.found}", **plain)
         if finding.mend:
-            console.print(f"           mend with: [bold]{finding.mend}[/]", highlight=False)
+            console.print(f"           mend with: [bold]{finding.mend}[/]", **plain)
     missing = any(finding.state == "missing" for finding in findings)
     _print_json(as_json, {"ok": not missing, "findings": [asdict(f) for f in findings]})
     if missing:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from daytwo.errors import InputError
 from daytwo.sim.arms import Arm, arm_names, load_arm
+from daytwo.sim.scene import CONTROL_HZ
 from daytwo.sim.tasks import get_task, task_names
 
 
@@ -43,14 +45,14 @@ def list_tasks() -> list[dict[str, Any]]:
         able = [arm_name for arm_name, arm in arms.items() if can_do(arm, name)]
         # What a task is does not depend on the arm; any that can do it will tell.
         task = get_task(name, arms[able[0]])
-        summary = (type(task).__doc__ or "").strip().partition("\n")[0]
+        summary = (sys.modules[type(task).__module__].__doc__ or "").partition("\n")[0]
         rows.append(
             {
                 "task": name,
-                "horizon_s": task.horizon / 20,
+                "horizon_s": task.horizon / CONTROL_HZ,
                 "objects": task.n_objects,
                 "arms": able,
-                "what": summary,
+                "what": summary.partition(": ")[2],
             }
         )
     return rows

@@ -45,7 +45,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print one line above whatever is drawn."""
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
