@@ -53,7 +53,7 @@ class Gripper(_Model):
 class Arm(_Model):
     """One arm, checked against its URDF. Limits are read from there, not repeated here."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     urdf: Path  # absolute after loading; in the YAML relative to the YAML
     base_link: str  # stands on the table: its frame's z = 0 is the table top, x points forwards
     joints: Names  # actuated arm joints, base to tip
@@ -72,29 +72,29 @@ class Arm(_Model):
     driver: dict[str, str | int | float | bool]  # default hardware driver: name and parameters
 
     @cached_property
-    def model(self) -> Urdf:
+    def robot(self) -> Urdf:
         """The URDF, read."""
         return Urdf.load(self.urdf)
 
     @property
     def lower(self) -> tuple[float, ...]:
         """Lower position limits [rad], (dof,)."""
-        return tuple(self.model.joint(name).lower for name in self.joints)
+        return tuple(self.robot.joint(name).lower for name in self.joints)
 
     @property
     def upper(self) -> tuple[float, ...]:
         """Upper position limits [rad], (dof,)."""
-        return tuple(self.model.joint(name).upper for name in self.joints)
+        return tuple(self.robot.joint(name).upper for name in self.joints)
 
     @property
     def velocity(self) -> tuple[float, ...]:
         """Velocity limits [rad/s], (dof,)."""
-        return tuple(self.model.joint(name).velocity for name in self.joints)
+        return tuple(self.robot.joint(name).velocity for name in self.joints)
 
     @property
     def effort(self) -> tuple[float, ...]:
         """Torque limits [N m], (dof,)."""
-        return tuple(self.model.joint(name).effort for name in self.joints)
+        return tuple(self.robot.joint(name).effort for name in self.joints)
 
     @model_validator(mode="after")
     def _fits_its_urdf(self) -> Arm:
@@ -103,73 +103,79 @@ class Arm(_Model):
         for axis, (low, high) in zip("xyz", self.workspace, strict=True):
             if not low < high:
                 raise InputError(f"workspace: {axis} is [{low}, {high}]; give [low, high]")
+        if self.workspace[2][0] < 0:
+            raise InputError(f"workspace: z starts at {self.workspace[2][0]}, below the table (0)")
         if not self.driver.get("name"):
             raise InputError("driver: has no 'name'; give for example {name: twin}")
+        self._check_names()
         self._check_joints()
-        self._check_links()
         self._check_home()
         return self
 
+    def _check_names(self) -> None:
+        """Every joint and link that the YAML names must be in the URDF."""
+        try:
+            robot = self.robot
+        except InputError as error:
+            raise InputError(f"urdf: {error}") from error
+        joints = tuple(joint.name for joint in robot.joints)
+        colliding = tuple(link for link in robot.links if link in robot.colliding)
+        for field, found, known, kind in (
+            ("base_link", (self.base_link,), robot.links, "link"),
+            ("tool_frame", (self.tool_frame,), robot.links, "link"),
+            ("joints", self.joints, joints, "joint"),
+            ("gripper.joints", self.gripper.joints, joints, "joint"),
+            ("collision_links", self.collision_links, colliding, "link with collision geometry"),
+            ("gripper.tips", self.gripper.tips, self.collision_links, "link in collision_links"),
+        ):
+            for name in found:
+                if name not in known:
+                    raise InputError(
+                        f"{field}: '{name}' is no {kind} of {self.urdf.name}; "
+                        f"there are: {', '.join(known) or 'none'}"
+                    )
+
     def _check_joints(self) -> None:
-        chain = [j for j in self.model.chain(self.base_link, self.tool_frame) if j.type in MOVING]
-        on_chain = tuple(joint.name for joint in chain)
-        for name in self.joints:
-            self.model.joint(name)
-        if self.joints != on_chain:
+        chain = self.robot.chain(self.base_link, self.tool_frame)
+        moving = tuple(joint.name for joint in chain if joint.type in MOVING)
+        if self.joints != moving:
             raise InputError(
                 f"joints: must be those that move between base_link '{self.base_link}' and "
-                f"tool_frame '{self.tool_frame}', in order: {', '.join(on_chain) or 'none'}; "
-                f"found {', '.join(self.joints)}"
+                f"tool_frame '{self.tool_frame}', in this order: {', '.join(moving) or 'none'}; "
+                f"found: {', '.join(self.joints)}"
             )
         for joint in chain:
             if joint.type == "prismatic":
-                raise InputError(
-                    f"joints: '{joint.name}' is prismatic; give revolute or continuous ones"
-                )
-        for name in self.gripper.joints:
-            if self.model.joint(name).type not in MOVING or name in on_chain:
-                raise InputError(
-                    f"gripper.joints: '{name}' must be a joint that moves and is none of the arm's"
-                )
-        if len(set(self.gripper.joints)) < len(self.gripper.joints):
-            raise InputError("gripper.joints: names a joint twice")
+                raise InputError(f"joints: '{joint.name}' is prismatic; give arm joints that turn")
         gripper = self.gripper
-        self._check_limits("gripper.open", gripper.joints, gripper.open)
-        self._check_limits("gripper.closed", gripper.joints, gripper.closed)
+        for name in gripper.joints:
+            if self.robot.joint(name).type not in MOVING or name in moving:
+                raise InputError(
+                    f"gripper.joints: '{name}' must be a joint that moves, and none of the arm's"
+                )
+        if len(set(gripper.joints)) < len(gripper.joints):
+            raise InputError("gripper.joints: names a joint twice")
         for name, shut, wide in zip(gripper.joints, gripper.closed, gripper.open, strict=True):
             if shut == wide:
-                raise InputError(f"gripper.open: '{name}' is {wide}, the same as when closed")
+                raise InputError(f"gripper.open: '{name}' is at {wide}, the same as when closed")
+        self._check_limits("gripper.open", gripper.joints, gripper.open)
+        self._check_limits("gripper.closed", gripper.joints, gripper.closed)
         self._check_limits("home", self.joints, self.home)
 
     def _check_limits(
         self, field: str, joints: tuple[str, ...], positions: tuple[float, ...]
     ) -> None:
         for name, q in zip(joints, positions, strict=True):
-            joint = self.model.joint(name)
+            joint = self.robot.joint(name)
             if not joint.lower <= q <= joint.upper:
                 raise InputError(
                     f"{field}: '{name}' is at {q}, outside its limits "
                     f"[{joint.lower}, {joint.upper}] in {self.urdf.name}"
                 )
 
-    def _check_links(self) -> None:
-        for field, links in (
-            ("collision_links", self.collision_links),
-            ("gripper.tips", self.gripper.tips),
-        ):
-            for link in links:
-                if link not in self.model.colliding:
-                    raise InputError(
-                        f"{field}: '{link}' is no link with collision geometry; those are: "
-                        f"{', '.join(n for n in self.model.links if n in self.model.colliding)}"
-                    )
-        missing = set(self.gripper.tips) - set(self.collision_links)
-        if missing:
-            raise InputError(f"collision_links: must hold all gripper.tips; lacks {min(missing)}")
-
     def _check_home(self) -> None:
         """Home must point the tool down, inside the box: a wrong tool frame shows here first."""
-        T = self.model.pose(
+        T = self.robot.pose(
             self.base_link, self.tool_frame, dict(zip(self.joints, self.home, strict=True))
         )
         tilt = float(np.degrees(np.arccos(np.clip(-T[2, 2], -1.0, 1.0))))

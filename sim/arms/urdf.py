@@ -19,6 +19,7 @@ from daytwo.errors import InputError
 
 Array = NDArray[np.float64]
 MOVING = ("revolute", "continuous", "prismatic")
+LARGEST = 1e6  # no length, angle, speed or torque of an arm comes near
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +222,7 @@ def _attribute(element: ET.Element | None, key: str, where: str | Path) -> str:
 
 
 def _numbers(element: ET.Element | None, key: str, default: tuple[float, ...], where: str) -> Array:
-    """As many finite numbers from an attribute as `default` has; `default` where it is absent."""
+    """As many numbers from an attribute as `default` has; `default` where it is absent."""
     text = None if element is None else element.get(key)
     if text is None or element is None:
         return np.array(default)
@@ -229,8 +230,9 @@ def _numbers(element: ET.Element | None, key: str, default: tuple[float, ...], w
         numbers = np.array([float(word) for word in text.split()])
     except ValueError:
         numbers = np.array([np.nan])
-    if numbers.shape != (len(default),) or not np.isfinite(numbers).all():
+    if numbers.shape != (len(default),) or not (np.abs(numbers) < LARGEST).all():
         raise InputError(
-            f'{where}: <{element.tag} {key}="{text}">; give {len(default)} finite number(s)'
+            f'{where}: <{element.tag} {key}="{text}">; give {len(default)} finite number(s), '
+            f"each below {LARGEST:.0e}"
         )
     return numbers
