@@ -57,11 +57,22 @@ class Exercises:
 
 
 def attempt(
-    world: World, exercises: Exercises, act: Act, watch: Watch | None = None
+    world: World,
+    exercises: Exercises,
+    act: Act,
+    watch: Watch | None = None,
+    done: Callable[[int], None] | None = None,
 ) -> NDArray[np.bool_]:
     """Attempt every exercise once and return which succeeded, (k,).
 
     A simulation that ends its attempt takes the next exercise in line, so the batch stays full.
+
+    Args:
+        world: where; whatever ran in it before makes no difference.
+        exercises: what; task indices count into the world's tasks.
+        act: who.
+        watch: sees every step.
+        done: called with the number of attempts that have just ended.
     """
     k = len(exercises)
     success = np.zeros(k, dtype=bool)
@@ -78,6 +89,8 @@ def attempt(
         ended = np.flatnonzero((result.terminated | result.truncated) & (at >= 0))
         if len(ended) == 0:
             continue
+        if done is not None:
+            done(len(ended))
         success[at[ended]] = result.success[ended]
         fresh = np.arange(waiting, min(waiting + len(ended), k))
         waiting += len(fresh)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -76,12 +76,18 @@ class Exam:
         self.exercises = questions(papers, space)
         self.world = World(arm, self.tasks, min(AT_ONCE, len(self.exercises)), threads)
 
-    def sit(self, act: Act, tasks: Sequence[str] | None = None) -> list[ExamRow]:
+    def sit(
+        self,
+        act: Act,
+        tasks: Sequence[str] | None = None,
+        done: Callable[[int], None] | None = None,
+    ) -> list[ExamRow]:
         """Attempt every question once; the same `act` gives the same rows every time.
 
         Args:
             act: the examinee, e.g. `by(policy)` or `expert`.
             tasks: sit only these tasks' papers.
+            done: called with the number of attempts that have ended since it was last called.
         """
         asked = [i for i, name in enumerate(self.tasks) if tasks is None or name in tasks]
         chosen = np.isin(self.exercises.task, asked)
@@ -90,7 +96,7 @@ class Exam:
             self.exercises.difficulty[chosen],
             self.exercises.seed[chosen],
         )
-        success = attempt(self.world, exercises, act)
+        success = attempt(self.world, exercises, act, done=done)
         return [ExamRow.of(self.tasks[i], success[exercises.task == i]) for i in asked]
 
 

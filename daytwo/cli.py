@@ -95,7 +95,9 @@ def train(
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Wall time for study [textbook's].")
     ] = None,
-    seed: Seed = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Decides every random choice [0].")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -104,7 +106,7 @@ def train(
 
     result = work(textbook, arm, run, minutes, seed, resume, _console(as_json))
     _print_json(as_json, result)
-    if result["ended"] == "stopped by hand":
+    if result["report"] is None:
         raise typer.Exit(130)  # what a shell reports after Ctrl-C
 
 
@@ -115,7 +117,7 @@ def evaluate(run: Run, as_json: AsJson = False) -> None:
     from daytwo.run_folder import RunFolder
     from daytwo.screen import Screen
 
-    rows = examine(RunFolder.open(run), Screen(_console(as_json)))
+    rows = examine(RunFolder(run).open(), Screen(_console(as_json)))
     _print_json(as_json, {"run": str(run), "exam": rows})
 
 
@@ -127,7 +129,7 @@ def report(run: Run, as_json: AsJson = False) -> None:
     from daytwo.run_folder import RunFolder
     from daytwo.screen import Screen
 
-    folder = RunFolder.open(run)
+    folder = RunFolder(run).open()
     screen = Screen(_console(as_json))
     film_all(folder, screen)
     path = write_report(folder)

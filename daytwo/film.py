@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import imageio.v2 as imageio
 import numpy as np
@@ -39,9 +40,10 @@ def film(arm: Arm, task: str, act: Act, path: Path) -> None:
     aside = path.with_name(f".{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with imageio.get_writer(
+        video: Any = imageio.get_writer(
             aside, format="FFMPEG", fps=CONTROL_HZ, codec="libx264", quality=6, macro_block_size=16
-        ) as video:
+        )
+        with video:
             for i, difficulty in enumerate(DIFFICULTIES):
                 for frame in _attempt(world, camera, act, difficulty, seed=FILM + i):
                     video.append_data(frame)

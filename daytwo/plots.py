@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C8C8C")
 _INK = "#010203"  # stands for the page's own text colour
 
-_STYLE: dict[str, Any] = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it takes the page's font
     "font.size": 11,
     "text.color": _INK,

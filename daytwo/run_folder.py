@@ -29,36 +29,32 @@ class RunFolder:
         self.tensorboard = self.path / "tb"
         self.report = self.path / "report.html"
 
-    @classmethod
-    def create(cls, path: str | Path) -> RunFolder:
+    def create(self) -> RunFolder:
         """Make a new run's folder.
 
         Raises:
             InputError: the folder already holds a run, or something else is in the way.
         """
-        folder = cls(path)
-        if folder.run.exists():
+        if self.run.exists():
             raise InputError(
-                f"{folder.path} already holds a run; add --resume to go on with it, "
+                f"{self.path} already holds a run; add --resume to go on with it, "
                 "or name another folder with --run"
             )
         try:
-            folder.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"cannot make the folder {folder.path}: {error.strerror}") from error
-        return folder
+            raise InputError(f"cannot make the folder {self.path}: {error.strerror}") from error
+        return self
 
-    @classmethod
-    def open(cls, path: str | Path) -> RunFolder:
-        """Open an existing run's folder.
+    def open(self) -> RunFolder:
+        """Check that there is a run in the folder.
 
         Raises:
-            InputError: there is no run in it.
+            InputError: there is none.
         """
-        folder = cls(path)
-        if not folder.run.is_file():
-            raise InputError(f"{folder.path} holds no run (no run.json); `daytwo train` makes one")
-        return folder
+        if not self.run.is_file():
+            raise InputError(f"{self.path} holds no run (no run.json); `daytwo train` makes one")
+        return self
 
     def read(self, path: Path) -> dict[str, Any]:
         """Read one of the run's JSON files.
@@ -83,6 +79,12 @@ class RunFolder:
             text = file.read()
             file.truncate(len(text[: text.rfind("\n") + 1].encode()))
             file.write(json.dumps(row) + "\n")
+
+    def cut_progress(self, env_steps: int) -> None:
+        """Drop the probes after `env_steps`: a crash lost what they were a probe of."""
+        if self.progress.exists():
+            kept = [row for row in self.read_progress() if row["env_steps"] <= env_steps]
+            write_text(self.progress, "".join(json.dumps(row) + "\n" for row in kept))
 
     def read_progress(self) -> list[dict[str, Any]]:
         """Return the probes so far; a last line cut short by a crash is left out.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +12,19 @@ from typing import Any
 from rich.bar import Bar
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 _REDRAW_S = 0.25  # [s]
+_SMOOTH_S = 3.0  # [s] over which the rates are smoothed
 
 
 @dataclass
@@ -60,6 +69,22 @@ class Screen:
             finally:
                 self._live = None
 
+    @contextmanager
+    def counting(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Show a bar within a `with` block; call what it yields with how many more are done."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(30),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        if not self.console.is_terminal:
+            self.say(title)
+        off = not self.console.is_terminal
+        with Progress(*columns, console=self.console, transient=True, disable=off) as progress:
+            bar = progress.add_task(title, total=total)
+            yield lambda more: progress.advance(bar, more)
+
     def due(self) -> bool:
         """Say whether it is time to draw again; cheap, so that it can be asked every step."""
         return self._live is not None and time.monotonic() - self._drawn > _REDRAW_S
@@ -86,18 +111,17 @@ class Screen:
         )
 
     def _measure(self, now: Snapshot) -> None:
-        """Follow the rates, smoothed over a few redraws."""
+        """Follow the rates, smoothed over a few seconds."""
         then, steps, updates = self._last
         passed = now.wall_s - then
         if passed <= 0:
             return
         fresh = (now.env_steps - steps) / passed, (now.updates - updates) / passed
-        first = self._rates == (0.0, 0.0)
-        keep = 0.0 if first else 0.9
-        old = self._rates
+        keep = math.exp(-passed / _SMOOTH_S)
+        steps_rate, updates_rate = self._rates
         self._rates = (
-            keep * old[0] + (1 - keep) * fresh[0],
-            keep * old[1] + (1 - keep) * fresh[1],
+            keep * steps_rate + (1 - keep) * fresh[0],
+            keep * updates_rate + (1 - keep) * fresh[1],
         )
         self._last = now.wall_s, now.env_steps, now.updates
 

@@ -15,7 +15,7 @@ TASKS = ("reach", "push")
 
 def fabricate(path: Path, exam: bool = True, **changes: Any) -> RunFolder:
     """Write run.json, progress.jsonl and, if wanted, exam.json."""
-    folder = RunFolder.create(path)
+    folder = RunFolder(path).create()
     textbook = {
         "name": "made_up",
         "probe": {"attempts": 8, "every": 100},

@@ -11,19 +11,19 @@ from daytwo.run_folder import RunFolder, write_json, write_text
 
 
 def test_create_refuses_a_folder_that_holds_a_run(tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path / "run")
+    folder = RunFolder(tmp_path / "run").create()
     write_json(folder.run, {"seed": 1})
     with pytest.raises(InputError, match="--resume"):
-        RunFolder.create(folder.path)
-    assert RunFolder.open(folder.path).read(folder.run) == {"seed": 1}
+        RunFolder(folder.path).create()
+    assert RunFolder(folder.path).open().read(folder.run) == {"seed": 1}
 
 
 def test_open_and_create_name_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no run\.json"):
-        RunFolder.open(tmp_path)
+        RunFolder(tmp_path).open()
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot make the folder"):
-        RunFolder.create(tmp_path / "file" / "run")
+        RunFolder(tmp_path / "file" / "run").create()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "\x00"])
@@ -57,6 +57,15 @@ def test_progress_goes_on_after_a_line_cut_short(tmp_path: Path) -> None:
         file.write('{"wall_s": 1, "succ')
     folder.append_progress({"wall_s": 2})
     assert [row["wall_s"] for row in folder.read_progress()] == [0, 2]
+
+
+def test_probes_that_a_crash_made_void_are_dropped(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.cut_progress(0)  # nothing there: nothing to do
+    for steps in (0, 100, 200):
+        folder.append_progress({"env_steps": steps})
+    folder.cut_progress(150)
+    assert [row["env_steps"] for row in folder.read_progress()] == [0, 100]
 
 
 def test_a_damaged_middle_is_not_passed_over_in_silence(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""After study: the exam for learner, clone and expert, and a film of every task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daytwo.curricula.attempts import Act, by, expert
+from daytwo.curricula.exam import Exam
+from daytwo.curricula.examples import worked_examples
+from daytwo.errors import InputError
+from daytwo.film import film
+from daytwo.plan import Plan
+from daytwo.policies.cloning import clone
+from daytwo.run_folder import RunFolder, write_json
+from daytwo.screen import Screen, exam_table
+from daytwo.sim.arms import load_arm
+from daytwo.study import load_learner
+
+WHO = {"learner": "learner", "cloning": "clone", "expert": "scripted expert"}
+
+
+def examine(folder: RunFolder, screen: Screen) -> list[dict[str, Any]]:
+    """Sit the run's exam: the learner, a clone of its worked examples, the scripted expert.
+
+    The clone is trained here, on the very examples that the learner was shown: what it reaches is
+    imitation alone.
+
+    Returns:
+        The rows written to exam.json.
+
+    Raises:
+        InputError: the checkpoint is damaged or belongs to another arm or layout.
+    """
+    plan = Plan.of(folder.read(folder.run))
+    arm = load_arm(plan.arm)
+    exam = Exam(arm, plan.textbook.exam)
+    sitting: dict[str, Act] = {"learner": by(load_learner(folder))}
+    examples = worked_examples(arm, plan.textbook, plan.seed)
+    if examples:
+        screen.say(f"Cloning {len(examples)} worked examples, to see what imitation alone reaches")
+        sitting["cloning"] = by(clone(examples, seed=plan.seed))
+    sitting["expert"] = expert
+    rows: list[dict[str, Any]] = []
+    for name, act in sitting.items():
+        with screen.counting(f"Exam of the {WHO[name]}", len(exam.exercises)) as done:
+            rows += [{"policy": name, **row.as_dict()} for row in exam.sit(act, done=done)]
+    write_json(folder.exam, {"rows": rows})
+    screen.console.print(exam_table(rows))
+    return rows
+
+
+def film_all(folder: RunFolder, screen: Screen) -> None:
+    """Film the run's policy at every task of its exam that is not filmed yet.
+
+    Where nothing can be drawn, the reason goes into run.json, and from there into the report.
+    """
+    run = folder.read(folder.run)
+    plan = Plan.of(run)
+    missing = [
+        paper.task
+        for paper in plan.textbook.exam
+        if not (folder.videos / f"{paper.task}.mp4").exists()
+    ]
+    if not missing:
+        return
+    act = by(load_learner(folder))
+    run["videos_missing"] = None
+    with screen.counting("Films, one a task", len(missing)) as done:
+        for task in missing:
+            try:
+                film(load_arm(plan.arm), task, act, folder.videos / f"{task}.mp4")
+            except InputError as error:
+                run["videos_missing"] = str(error)
+                screen.say(f"No videos: {error}")
+                break
+            done(1)
+    write_json(folder.run, run)

@@ -1,0 +1,234 @@
+"""Study: worked examples, practice with probes that open chapters, checkpoints, a clean stop."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+
+from daytwo.curricula.attempts import by
+from daytwo.curricula.exam import probe
+from daytwo.curricula.examples import count, worked_examples
+from daytwo.curricula.teacher import ChapterSampler
+from daytwo.machine import describe, peak_memory_gb
+from daytwo.plan import Plan
+from daytwo.policies.learner import Learner
+from daytwo.run_folder import RunFolder, write_json
+from daytwo.screen import Screen, Snapshot
+from daytwo.sim.arms import Arm, load_arm
+from daytwo.sim.vec_env import BatchVecEnv
+
+CHECKPOINT_S = 60.0  # [s] of wall time between checkpoints
+STOPPED = "stopped by hand"
+
+
+@dataclass
+class Diary:
+    """What a study has come to; together with the learner's checkpoint all that going on needs."""
+
+    started: str = ""
+    wall_s: float = 0.0  # of all stretches together, without exam and films
+    probes: int = 0
+    probe: dict[str, float] = field(default_factory=dict)  # task -> success on its last probe
+    teacher: dict[str, Any] = field(default_factory=dict)
+    worked_examples: dict[str, int] = field(default_factory=dict)
+    ended: str = STOPPED
+
+
+def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
+    """Study until the time is up, everything is learnt, or somebody stops it.
+
+    Args:
+        plan: what is studied.
+        folder: where it is kept; with `resume` it holds an earlier stretch of the same plan.
+        resume: go on from the checkpoint.
+        screen: where a person watches.
+
+    Returns:
+        The diary; run.json and the checkpoint are written.
+
+    Raises:
+        InputError: the arm cannot do a task, or the checkpoint is damaged or another arm's.
+    """
+    begun = time.monotonic()
+    arm = load_arm(plan.arm)
+    book = plan.textbook
+    teacher = ChapterSampler(book)
+    diary = Diary(started=datetime.now(UTC).isoformat(timespec="seconds"))
+    seed = plan.seed
+    if resume:
+        diary = read_diary(folder)
+        teacher.load_state_dict(diary.teacher)
+        # Going on with the seed of the start would practise its exercises a second time.
+        seed = int(np.random.SeedSequence((plan.seed, diary.probes)).generate_state(1)[0])
+    env = BatchVecEnv(arm, book.tasks, book.simulations, teacher, seed)
+    try:
+        if resume:
+            learner = Learner.load(folder.checkpoint, env=env)
+            folder.cut_progress(learner.num_timesteps)
+        else:
+            folder.cut_progress(0)  # of a start that was ended before its first checkpoint
+            screen.say(f"{book.name} on {arm.name}: the experts show worked examples")
+            examples = worked_examples(arm, book, plan.seed)
+            diary.worked_examples = dict(count(examples))
+            learner = Learner(
+                env, demos=examples, seed=plan.seed, tensorboard_log=str(folder.tensorboard)
+            )
+        pupil = Pupil(plan, arm, folder, teacher, diary, screen, begun - diary.wall_s)
+        with screen.watching(), pupil.listening():
+            learner.learn(
+                total_timesteps=book.budget.steps or 10**12,
+                callback=pupil,
+                reset_num_timesteps=not resume,
+                tb_log_name="study",
+            )
+        pupil.save()
+    finally:
+        env.close()
+    return diary
+
+
+class Pupil(BaseCallback):
+    """Sits by while the learner practises: probes, opens chapters, saves, shows, stops."""
+
+    model: Learner
+
+    def __init__(
+        self,
+        plan: Plan,
+        arm: Arm,
+        folder: RunFolder,
+        teacher: ChapterSampler,
+        diary: Diary,
+        screen: Screen,
+        begun: float,
+    ) -> None:
+        super().__init__()
+        self.plan, self.book, self.folder = plan, plan.textbook, folder
+        self.teacher, self.diary, self.screen = teacher, diary, screen
+        self.probe = probe(arm, self.book)
+        self.begun = begun  # the clock's reading when the study's wall time was 0
+        self.saved = time.monotonic()
+        self.stop = False  # asked for by a signal
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Within a `with` block, take Ctrl-C and SIGTERM as "finish this step and save"."""
+        before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+
+        def hear(number: int, frame: Any) -> None:
+            self.stop = True
+            signal.signal(number, before[signal.Signals(number)])  # the second time is at once
+
+        for number in before:
+            signal.signal(number, hear)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_step(self) -> bool:
+        diary, now = self.diary, time.monotonic()
+        diary.wall_s = now - self.begun
+        if self.num_timesteps >= diary.probes * self.book.probe.every:
+            self._probe()
+        if now - self.saved > CHECKPOINT_S:
+            self.save()
+        if self.screen.due():
+            self.screen.draw(self._snapshot())
+        reason = self._reason_to_end()
+        if reason is not None:
+            diary.ended = reason
+        return reason is None
+
+    def _reason_to_end(self) -> str | None:
+        if self.stop:
+            return STOPPED
+        if self.diary.wall_s >= 60 * self.plan.minutes:
+            return "the time was up"
+        steps = self.book.budget.steps
+        if steps is not None and self.num_timesteps >= steps:
+            return "the steps were done"
+        marks = [self.diary.probe.get(task, 0.0) for task in self.teacher.tasks]
+        if min(marks) >= self.book.probe.enough:
+            return "every task's probe reached its mark"
+        return None
+
+    def _probe(self) -> None:
+        """Examine the open tasks, write the result down, and open what may be opened."""
+        diary = self.diary
+        rows = self.probe.sit(by(self.model), tasks=self.teacher.open_tasks)
+        diary.probe = {row.task: row.rate for row in rows}
+        diary.probes += 1
+        diary.wall_s = time.monotonic() - self.begun
+        self.folder.append_progress(
+            {
+                "wall_s": round(diary.wall_s, 2),
+                "env_steps": self.num_timesteps,
+                "updates": self.model.n_updates,
+                "chapter": self.teacher.open,
+                "success": diary.probe,
+            }
+        )
+        for task, rate in diary.probe.items():
+            self.logger.record(f"probe/{task}", rate)
+        for task, rate in self.teacher.success().items():
+            self.logger.record(f"practice/{task}", rate)
+        self.logger.record("study/chapter", self.teacher.open)
+        self.logger.dump(self.num_timesteps)
+        self.screen.probed(self._snapshot())
+        if self.teacher.unlock(diary.probe):
+            name = self.book.chapters[self.teacher.open - 1].name
+            self.screen.say(f"Chapter {self.teacher.open} opens: {name}")
+
+    def save(self) -> None:
+        """Write the checkpoint, then the diary that belongs to it."""
+        self.diary.teacher = self.teacher.state_dict()
+        self.model.save(self.folder.checkpoint)
+        write_json(
+            self.folder.run,
+            {
+                "settings": self.plan.settings(),
+                "seed": self.plan.seed,
+                **asdict(self.diary),
+                "env_steps": self.num_timesteps,
+                "updates": self.model.n_updates,
+                "peak_memory_gb": peak_memory_gb(),
+                "videos_missing": None,
+                **describe(),
+            },
+        )
+        self.saved = time.monotonic()
+
+    def _snapshot(self) -> Snapshot:
+        chapter = self.teacher.open
+        return Snapshot(
+            wall_s=self.diary.wall_s,
+            budget_s=60 * self.plan.minutes,
+            env_steps=self.num_timesteps,
+            updates=self.model.n_updates,
+            chapter=f"{chapter}/{len(self.book.chapters)} {self.book.chapters[chapter - 1].name}",
+            tasks=self.teacher.tasks,
+            open_tasks=self.teacher.open_tasks,
+            practice=self.teacher.success(),
+            probe=self.diary.probe,
+        )
+
+
+def read_diary(folder: RunFolder) -> Diary:
+    """Return the diary kept in run.json."""
+    run = folder.read(folder.run)
+    return Diary(**{name: run[name] for name in Diary.__dataclass_fields__})
+
+
+def load_learner(folder: RunFolder) -> Learner:
+    """Return the run's learner, to act with."""
+    return Learner.load(folder.checkpoint)

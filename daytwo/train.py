@@ -1,0 +1,90 @@
+"""From a textbook to a report: what `daytwo train` does."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from daytwo.curricula.textbook import load_textbook
+from daytwo.examine import examine, film_all
+from daytwo.machine import peak_memory_gb
+from daytwo.plan import Plan
+from daytwo.report import write_report
+from daytwo.run_folder import RunFolder, write_json
+from daytwo.screen import Screen
+from daytwo.sim.arms import load_arm
+from daytwo.sim.tasks import get_task
+from daytwo.study import STOPPED, study
+
+
+def train(
+    textbook: str,
+    arm: str | None,
+    run: Path | None,
+    minutes: float | None,
+    seed: int | None,
+    resume: bool,
+    console: Console,
+) -> dict[str, Any]:
+    """Study, sit the exam, film and report; with `resume`, go on where the run stopped.
+
+    What is None is the textbook's or, with `resume`, the run's.
+
+    Returns:
+        Plain JSON values: the run's counters, how it ended, its exam and where its report is.
+
+    Raises:
+        InputError: what was given is wrong, or does not fit the run that is to be resumed.
+    """
+    book = load_textbook(textbook)
+    folder = RunFolder(run or Path("runs") / book.name)
+    begun = Plan(book, book.arm, 0, book.budget.minutes)
+    if resume:
+        begun = Plan.of(folder.open().read(folder.run))
+    plan = Plan(
+        textbook=book,
+        arm=_lasting(arm or begun.arm),
+        seed=begun.seed if seed is None else seed,
+        minutes=minutes or begun.minutes,
+    )
+    for task in book.tasks:
+        get_task(task, load_arm(plan.arm))  # refuse what cannot be done before anything is made
+    if resume:
+        plan.must_continue(begun)
+    else:
+        folder.create()
+
+    screen = Screen(console)
+    diary = study(plan, folder, resume, screen)
+    if diary.ended == STOPPED:
+        screen.say(f"Stopped; everything is saved in {folder.path}. Go on with:")
+        screen.say(f"  daytwo train {textbook} --run {folder.path} --resume")
+        return _summary(folder)
+    # What an earlier stretch of the run left belongs to an earlier policy.
+    shutil.rmtree(folder.videos, ignore_errors=True)
+    examine(folder, screen)
+    film_all(folder, screen)
+    record = folder.read(folder.run)
+    write_json(folder.run, record | {"peak_memory_gb": peak_memory_gb()})
+    screen.say(f"Report: {write_report(folder)}")
+    return _summary(folder)
+
+
+def _lasting(arm: str) -> str:
+    """Return an arm.yaml's path so that it holds from any folder; a name as it is."""
+    return str(Path(arm).resolve()) if arm.endswith((".yaml", ".yml")) else arm
+
+
+def _summary(folder: RunFolder) -> dict[str, Any]:
+    run = folder.read(folder.run)
+    names = ("ended", "wall_s", "env_steps", "updates", "worked_examples", "peak_memory_gb")
+    done = folder.report.exists() and run["ended"] != STOPPED
+    return {
+        "run": str(folder.path),
+        **{name: run[name] for name in names},
+        "exam": folder.read(folder.exam)["rows"] if done else [],
+        "report": str(folder.report) if done else None,
+    }
