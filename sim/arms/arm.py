@@ -218,7 +218,8 @@ def load_arm(name_or_path: str | Path) -> Arm:
     try:
         return Arm.model_validate(fields)
     except ValidationError as error:
-        raise InputError(f"{path}: {_first_problem(error)}") from error
+        # Names in the files may hold line breaks; a message is one line.
+        raise InputError(f"{path}: {' '.join(_first_problem(error).split())}") from error
 
 
 def _read_yaml(path: Path) -> dict[str, object]:
