@@ -1,0 +1,147 @@
+"""Checkpoints: a folder of safetensors with a manifest, replaced as a whole or not at all.
+
+Nothing is unpickled. `manifest.json` names every file with its SHA-256; reading needs no torch.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from daytwo.errors import InputError
+
+SCHEMA = 1
+Tensors = Mapping[str, NDArray[Any]]
+
+
+def save_checkpoint(
+    folder: str | Path, parts: Mapping[str, Tensors], meta: Mapping[str, Any]
+) -> None:
+    """Write a checkpoint, so that at every instant a whole one is on disk.
+
+    Args:
+        folder: where; an older checkpoint there is replaced when the new one is complete.
+        parts: file stem -> named arrays.
+        meta: JSON values kept in the manifest.
+
+    Raises:
+        InputError: the disk is full or not writable; what was saved before is still whole.
+    """
+    folder = Path(folder)
+    fresh, old = _beside(folder, "new"), _beside(folder, "old")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        recover(folder)
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        digests = {}
+        for stem, tensors in parts.items():
+            path = fresh / f"{stem}.safetensors"
+            save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, path)
+            _sync(path)
+            digests[path.name] = _sha256(path)
+        manifest = {"schema": SCHEMA, "sha256": digests, "meta": dict(meta)}
+        (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        _sync(fresh / "manifest.json")
+        _sync(fresh)
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+        _sync(folder.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        recover(folder)
+        kept = f"the one saved before is whole in {folder}" if folder.exists() else "none was there"
+        why = "the disk is full" if _is_full(error) else str(error)
+        raise InputError(
+            f"checkpoint {folder}: could not be written ({why}); {kept}; free space or choose "
+            "another folder"
+        ) from error
+
+
+def load_checkpoint(folder: str | Path) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
+    """Read a checkpoint and verify every file.
+
+    Returns:
+        parts: file stem -> named arrays; and the meta values.
+
+    Raises:
+        InputError: there is none, or a file is missing, damaged or of another schema; names it.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    parts = {}
+    for name, digest in manifest["sha256"].items():
+        path = folder / name
+        if not path.is_file():
+            raise InputError(f"checkpoint {folder}: {name} is missing; restore it from a copy")
+        if _sha256(path) != digest:
+            raise InputError(
+                f"checkpoint {folder}: {name} is damaged (its SHA-256 differs from the "
+                "manifest's); restore it from a copy"
+            )
+        parts[path.stem] = load_file(path)
+    return parts, manifest["meta"]
+
+
+def read_manifest(folder: str | Path) -> dict[str, Any]:
+    """The manifest alone, checked for its schema."""
+    folder = Path(folder)
+    recover(folder)
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise InputError(f"checkpoint {folder}: no manifest.json there")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        schema, _, _ = manifest["schema"], manifest["sha256"], manifest["meta"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"checkpoint {folder}: manifest.json is damaged ({error!r})") from error
+    if schema != SCHEMA:
+        raise InputError(
+            f"checkpoint {folder}: schema {schema!r}; this version of daytwo reads {SCHEMA}"
+        )
+    return dict(manifest)
+
+
+def recover(folder: Path) -> None:
+    """Finish what a killed save left between its two renames: the old one comes back."""
+    old = _beside(folder, "old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+
+
+def _beside(folder: Path, word: str) -> Path:
+    return folder.with_name(f".{folder.name}.{word}")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_full(error: Exception) -> bool:
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if isinstance(error, OSError) and error.errno in full:
+        return True
+    # The safetensors writer reports the system's error as text.
+    return any(f"os error {number}" in str(error) for number in full)

@@ -1,0 +1,62 @@
+"""Behaviour cloning: what imitation alone reaches, as a baseline and as a warm start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor
+
+from daytwo.errors import InputError
+from daytwo.memory.episodes import Demonstrations, Episode, load_episodes
+from daytwo.policies.config import LearnerConfig
+from daytwo.policies.policy import LearnerPolicy
+
+
+def cloning_loss(actor_action: Tensor, shown: Tensor) -> Tensor:
+    """Mean squared distance of the policy's mean actions (b, a) from the ones shown."""
+    return ((actor_action - shown) ** 2).sum(-1).mean()
+
+
+def clone(
+    demos: Demonstrations, updates: int = 5000, seed: int = 0, config: LearnerConfig | None = None
+) -> LearnerPolicy:
+    """A policy that imitates worked examples and nothing else.
+
+    Same actor, observation scale, batch size and learning rate as the learner's.
+
+    Args:
+        demos: episodes or a folder of them; actions in [-1, 1].
+        updates: gradient updates.
+        seed: of initial weights and batches.
+        config: the learner's settings, of which the actor's are used.
+
+    Returns:
+        A policy with Stable-Baselines3's `predict`.
+    """
+    config = config or LearnerConfig()
+    episodes: Sequence[Episode] = load_episodes(demos)
+    if not episodes:
+        raise InputError("cloning: there is no demonstration to imitate")
+    obs = torch.from_numpy(np.concatenate([e.observations[:-1] for e in episodes]))
+    shown = torch.from_numpy(np.concatenate([e.actions for e in episodes]))
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        policy = LearnerPolicy(
+            gym.spaces.Box(-np.inf, np.inf, (obs.shape[1],)),
+            gym.spaces.Box(-1.0, 1.0, (shown.shape[1],)),
+            hidden=config.hidden,
+        )
+    policy.scale.update(obs)
+    optimizer = torch.optim.Adam(policy.actor.parameters(), lr=config.actor_rate, fused=True)
+    for _ in range(updates):
+        batch = torch.randint(len(obs), (config.batch_size,), generator=generator)
+        mean, _ = policy.actor(policy.scale(obs[batch]))
+        loss = cloning_loss(torch.tanh(mean), shown[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return policy

@@ -1,0 +1,49 @@
+"""Settings of the learner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from daytwo.errors import InputError
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """One line a field. The defaults are what the figures in the README were measured with.
+
+    Raises:
+        InputError: a number is out of its range; names the field.
+    """
+
+    hidden: int = 256  # units in each of the two hidden layers of actor and critics
+    batch_size: int = 512  # transitions an update learns from
+    good_share: float = 0.5  # of the batch, from worked examples and own successes
+    discount: float = 0.97  # per step
+    tau: float = 0.01  # how far the target critics follow each update
+    actor_rate: float = 1e-3  # Adam learning rate
+    critic_rate: float = 1e-3  # Adam learning rate
+    entropy_rate: float = 1e-3  # Adam learning rate of the entropy coefficient
+    entropy: float = 0.002  # entropy coefficient at the start
+    entropy_per_action: float = -1.5  # entropy aimed at, per action element [nat]
+    noise: float = 0.2  # standard deviation of the policy's actions at the start
+    q_weight: float = 1.0  # of the critics in the actor's loss, beside cloning what worked
+    cloning: float = 2.0  # weight of cloning worked examples and own successes
+    warm_updates: int = 1500  # cloning updates before practice, where there are worked examples
+    ramp_updates: int = 1000  # updates over which the critics' word gains its full weight
+    updates_per_step: int = 1  # gradient updates each time all environments take one step
+    practice_size: int = 400_000  # transitions of practice kept
+    success_size: int = 150_000  # transitions of own successes kept
+    start_after: int = 2_000  # transitions of practice before it is learned from
+
+    def __post_init__(self) -> None:
+        inside = {"good_share": (0, 1), "discount": (0, 1), "tau": (0, 1)}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            low, high = inside.get(field.name, (None, None))
+            if low is not None and not low <= value <= high:
+                raise InputError(f"{field.name} must lie in [{low}, {high}]; found {value}")
+            if low is None and field.name != "entropy_per_action" and not value >= 0:
+                raise InputError(f"{field.name} must not be negative; found {value}")
+        for name in ("hidden", "batch_size", "practice_size", "success_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1; found {getattr(self, name)}")

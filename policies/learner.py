@@ -1,0 +1,331 @@
+"""The learner: soft actor-critic that is shown worked examples, practises, and keeps what worked.
+
+Every batch is half what worked (worked examples and the learner's own successes) and half
+practice (RLPD, Ball et al. 2023). What has once been reached bounds the critics from below (MCAC,
+Wilcox et al. 2022). The actor imitates the good half and, as far as the critics have matured,
+climbs their estimate (Fujimoto and Gu, TD3+BC, 2021, for the balance of the two).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3 import SAC
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
+from torch import Tensor
+
+from daytwo.errors import InputError
+from daytwo.memory.episodes import Demonstrations, check_layout, load_episodes
+from daytwo.memory.replay import Layout, Replay, Successes, with_bounds
+from daytwo.policies.cloning import cloning_loss
+from daytwo.policies.config import LearnerConfig
+from daytwo.policies.policy import LearnerPolicy
+from daytwo.policies.resume import read, write
+
+
+class Learner(SAC):
+    """A Stable-Baselines3 algorithm for any environment with Box observations and actions.
+
+    Args:
+        env: a Gymnasium environment, its id, or a `VecEnv`.
+        demos: worked examples: episodes, or a folder of them; None to learn from practice alone.
+        config: settings.
+        seed: of weights, batches, exploration and the environment.
+        device: "auto" is CUDA where there is one.
+        tensorboard_log: folder for TensorBoard.
+        verbose: 1 prints Stable-Baselines3's tables.
+
+    Raises:
+        InputError: a space it cannot learn in, or demonstrations that do not fit; says which.
+    """
+
+    policy: LearnerPolicy  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        env: GymEnv | str,
+        demos: Demonstrations | None = None,
+        config: LearnerConfig | None = None,
+        seed: int = 0,
+        device: torch.device | str = "auto",
+        tensorboard_log: str | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.config = config or LearnerConfig()
+        torch.set_float32_matmul_precision("medium")  # twice the speed at fp32 accuracy on CPUs
+        super().__init__(
+            LearnerPolicy,  # type: ignore[arg-type]
+            env,
+            buffer_size=self.config.practice_size,
+            batch_size=self.config.batch_size,
+            gamma=self.config.discount,
+            tau=self.config.tau,
+            seed=seed,
+            device=device,
+            tensorboard_log=tensorboard_log,
+            verbose=verbose,
+            _init_setup_model=False,
+        )
+        _check_spaces(self.observation_space, self.action_space)
+        self._setup_model()
+        if demos is not None:
+            self._teach(demos)
+
+    def _setup_model(self) -> None:
+        config = self.config
+        self._setup_lr_schedule()
+        self.set_random_seed(self.seed)
+        obs, action = self.observation_space.shape, self.action_space.shape
+        assert obs is not None and action is not None and self.env is not None
+        self.policy = LearnerPolicy(
+            self.observation_space,
+            self.action_space,  # type: ignore[arg-type]
+            config.hidden,
+            config.noise,
+        ).to(self.device)
+        self.layout = Layout(obs[0], action[0])
+        self.practice = Replay(config.practice_size, self.n_envs, self.layout, self.device)
+        self.successes = Successes(config.success_size, self.layout, self.device)
+        self.target_entropy = config.entropy_per_action * action[0]
+        self.log_ent_coef = torch.full((), np.log(config.entropy), device=self.device)
+        self.log_ent_coef.requires_grad_(True)
+        self._optimizers(config)
+        self.rng = torch.Generator(device=self.device).manual_seed(self.seed or 0)
+        self.seeds = np.random.default_rng(self.seed)  # of the episodes begun
+        self.n_updates = 0  # updates of all kinds
+        self.cloned = 0  # of these, the ones before practice
+        self._begin_anew = True
+
+    def _optimizers(self, config: LearnerConfig) -> None:
+        policy = self.policy
+
+        def adam(parameters: Any, rate: float) -> torch.optim.Adam:
+            return torch.optim.Adam(parameters, lr=rate, fused=True)
+
+        self.actor_optimizer = adam(policy.actor.parameters(), config.actor_rate)
+        self.critic_optimizer = adam(policy.critic.parameters(), config.critic_rate)
+        self.ent_coef_optimizer = adam([self.log_ent_coef], config.entropy_rate)
+
+    def _teach(self, demos: Demonstrations) -> None:
+        episodes = load_episodes(demos)
+        if not episodes:
+            raise InputError("demos: there is no episode in them; give None to do without")
+        check_layout(episodes, self.layout.obs, self.layout.action)
+        scaled = [self._scaled(episode) for episode in episodes]
+        self.successes.teach(scaled, self.config.discount)
+        obs = self.layout.split(self.successes.examples)[0]
+        self.policy.scale.update(obs)
+
+    def _scaled(self, episode: Any) -> Any:
+        """The episode with its actions in [-1, 1], as inside the learner."""
+        from dataclasses import replace
+
+        scaled = self.policy.scale_action(episode.actions).astype(np.float32)
+        if np.abs(scaled).max() > 1 + 1e-4:
+            low, high = self.action_space.low, self.action_space.high  # type: ignore[attr-defined]
+            raise InputError(
+                f"demos: an action lies outside the environment's range {low} to {high}: "
+                f"{episode.actions[np.abs(scaled).max(1).argmax()]}"
+            )
+        return replace(episode, actions=scaled)
+
+    # Practice.
+
+    def learn(  # type: ignore[override]
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int = 100,
+        tb_log_name: str = "Learner",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        """Clone the worked examples once, then practise and update.
+
+        Args:
+            total_timesteps: environment steps, of all environments together.
+            callback: Stable-Baselines3 callbacks; `on_step` after each step of all environments.
+            log_interval: steps of all environments from log to log.
+            tb_log_name: TensorBoard run.
+            reset_num_timesteps: start counting anew.
+            progress_bar: Stable-Baselines3's.
+        """
+        total, callback = self._setup_learn(
+            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
+        )
+        callback.on_training_start(locals(), globals())
+        if len(self.successes.examples) and self.n_updates == 0:
+            self._imitate(self.config.warm_updates)
+        while self.num_timesteps < total and self._step(callback):
+            if (self.num_timesteps // self.n_envs) % log_interval == 0:
+                self.logger.record("train/n_updates", self.n_updates, exclude="tensorboard")
+                self.dump_logs()
+        callback.on_training_end()
+        return self
+
+    def _step(self, callback: BaseCallback) -> bool:
+        """One step of all environments, with its updates while they compute; False to stop."""
+        assert self.env is not None
+        callback.on_rollout_start()
+        if self._begin_anew:
+            self._begin_episodes()
+        obs = np.asarray(self._last_obs, dtype=np.float32)
+        action = self._explore(obs)
+        self.env.step_async(self.policy.unscale_action(action))
+        if len(self.practice) >= self.config.start_after:
+            for _ in range(self.config.updates_per_step):
+                self._update()
+        next_obs, reward, done, infos = self.env.step_wait()
+        self._remember(obs, action, reward, done, next_obs, infos)  # type: ignore[arg-type]
+        self._last_obs = next_obs
+        self.num_timesteps += self.n_envs
+        self._update_info_buffer(infos, done)
+        self._episode_num += int(done.sum())
+        callback.update_locals(locals())
+        goes_on = callback.on_step()
+        callback.on_rollout_end()
+        return goes_on
+
+    def _begin_episodes(self) -> None:
+        """Seed and reset, so that what follows is decided by the learner's state alone."""
+        assert self.env is not None
+        self.practice.drop_running()
+        self.env.seed(int(self.seeds.integers(2**31)))
+        self._last_obs = self.env.reset()  # type: ignore[assignment]
+        self._begin_anew = False
+
+    @torch.no_grad()
+    def _explore(self, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+        policy = self.policy
+        x = torch.from_numpy(obs).to(self.device)
+        noise = self._noise(len(obs))
+        return np.asarray(policy.actor.sample(policy.scale(x), noise)[0].cpu().numpy())
+
+    def _remember(
+        self,
+        obs: NDArray[np.float32],
+        action: NDArray[np.float32],
+        reward: NDArray[np.float32],
+        done: NDArray[np.bool_],
+        next_obs: NDArray[np.float32],
+        infos: list[dict[str, Any]],
+    ) -> None:
+        terminated, after = done.copy(), np.array(next_obs, dtype=np.float32)
+        for i in np.flatnonzero(done):
+            after[i] = infos[i]["terminal_observation"]
+            terminated[i] = not infos[i].get("TimeLimit.truncated", False)
+        _check_finite("observation", after)
+        _check_finite("reward", reward)
+        rows = self.layout.rows(obs, action, reward, terminated, after)
+        for i, episode in self.practice.add(rows, done):
+            if terminated[i] and infos[i].get("is_success", False):
+                self.successes.add(with_bounds(episode, self.layout, self.config.discount))
+        self.policy.scale.update(torch.from_numpy(obs).to(self.device))
+
+    # Updates.
+
+    def _imitate(self, updates: int) -> None:
+        """Before practice: clone the worked examples."""
+        for _ in range(updates):
+            rows = self.successes.sample(self.config.batch_size, self.rng)
+            obs, shown, *_ = self.layout.split(rows)
+            mean, _ = self.policy.actor(self.policy.scale(obs))
+            self._descend(self.actor_optimizer, cloning_loss(torch.tanh(mean), shown))
+        self.n_updates += updates
+        self.cloned = self.n_updates
+
+    def _update(self) -> None:
+        """One gradient update of critics, actor and entropy coefficient."""
+        config, policy = self.config, self.policy
+        n_good = int(config.good_share * config.batch_size) if len(self.successes) else 0
+        parts = [self.practice.sample(config.batch_size - n_good, self.rng)]
+        if n_good:
+            parts.insert(0, self.successes.sample(n_good, self.rng))
+        obs, action, reward, goes_on, next_obs, bound = self.layout.split(torch.cat(parts))
+        obs, next_obs = policy.scale(obs), policy.scale(next_obs)
+        entropy = self.log_ent_coef.detach().exp()
+
+        with torch.no_grad():
+            next_action, next_log_prob, _ = policy.actor.sample(next_obs, self._noise(len(obs)))
+            next_q = policy.critic_target(next_obs, next_action).amin(0) - entropy * next_log_prob
+            target = torch.maximum(reward + config.discount * goes_on * next_q, bound)
+        q = policy.critic(obs, action)
+        self._descend(self.critic_optimizer, ((q - target) ** 2).mean(1).sum())
+
+        maturity = min(1.0, (self.n_updates - self.cloned) / max(config.ramp_updates, 1))
+        policy.critic.requires_grad_(False)  # the actor's loss needs no gradient of the critics
+        tried, log_prob, mean_action = policy.actor.sample(obs, self._noise(len(obs)))
+        value = policy.critic(obs, tried).amin(0)
+        climb = (entropy * log_prob - value).mean() / value.detach().abs().mean().clamp_min(1e-3)
+        loss = maturity * config.q_weight * climb
+        if n_good:
+            loss = loss + config.cloning * cloning_loss(mean_action[:n_good], action[:n_good])
+        self._descend(self.actor_optimizer, loss)
+        policy.critic.requires_grad_(True)
+
+        surprise = (log_prob.detach() + self.target_entropy).mean()
+        self._descend(self.ent_coef_optimizer, -self.log_ent_coef * surprise)
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(policy.critic_target.parameters()), list(policy.critic.parameters()), self.tau
+            )
+        self.n_updates += 1
+
+    @staticmethod
+    def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    def _noise(self, n: int) -> Tensor:
+        return torch.randn((n, self.layout.action), generator=self.rng, device=self.device)
+
+    # Persistence.
+
+    def save(self, path: str | Path, meta: dict[str, Any] | None = None) -> None:  # type: ignore[override]
+        """Write everything needed to go on exactly; see `daytwo.policies.resume`.
+
+        The running episodes end here: the next step begins new ones, whether this learner goes on
+        or a loaded one does, and both then see the same numbers.
+        """
+        self._begin_anew = True
+        write(self, Path(path), meta or {})
+
+    @classmethod
+    def load(  # type: ignore[override]
+        cls, path: str | Path, env: GymEnv | None = None, device: torch.device | str = "auto"
+    ) -> Self:
+        """Read a checkpoint; without `env` it can act but not practise.
+
+        Raises:
+            InputError: none there, damaged, or made for other spaces; names the difference.
+        """
+        return read(cls, Path(path), env, device)
+
+
+def _check_spaces(observation: gym.Space[Any], action: gym.Space[Any]) -> None:
+    box = gym.spaces.Box
+    if not isinstance(observation, box) or observation.shape is None or len(observation.shape) != 1:
+        raise InputError(
+            f"observation space {observation}: expected a one-dimensional Box; wrap the "
+            "environment with gymnasium.wrappers.FlattenObservation"
+        )
+    bounded = isinstance(action, box) and action.is_bounded()
+    if not bounded or len(action.shape or ()) != 1:
+        raise InputError(f"action space {action}: expected a one-dimensional, bounded Box")
+
+
+def _check_finite(what: str, values: NDArray[np.floating]) -> None:
+    if not np.isfinite(values).all():
+        where = np.argwhere(~np.isfinite(values))[0]
+        element = f", element {where[1]}" if len(where) > 1 else ""
+        raise InputError(
+            f"{what} of environment {where[0]}{element} is {values[tuple(where)]}; "
+            "every number must be finite"
+        )

@@ -1,0 +1,51 @@
+"""The learner's networks behind Stable-Baselines3's policy interface."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import gymnasium as gym
+import torch
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import PyTorchObs
+from torch import Tensor
+
+from daytwo.policies.networks import Actor, Critics, Normalizer
+
+
+class LearnerPolicy(BasePolicy):
+    """Actor, critics, target critics and observation scale.
+
+    Args:
+        observation_space: one-dimensional Box.
+        action_space: one-dimensional, bounded Box; actions inside are in [-1, 1].
+        hidden: units of each hidden layer.
+        noise: standard deviation of the actions at the start.
+    """
+
+    def __init__(
+        self,
+        observation_space: gym.Space[Any],
+        action_space: gym.spaces.Box,
+        hidden: int = 256,
+        noise: float = 0.2,
+    ) -> None:
+        super().__init__(observation_space, action_space, squash_output=True)
+        assert observation_space.shape is not None
+        obs, action = observation_space.shape[0], action_space.shape[0]
+        self.scale = Normalizer(obs)
+        self.actor = Actor(obs, action, hidden, noise)
+        self.critic = Critics(obs, action, hidden)
+        self.critic_target = deepcopy(self.critic).requires_grad_(False)
+
+    def forward(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        return self._predict(observation, deterministic)
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        """Actions (n, a) in [-1, 1]; exploration draws from torch's global generator."""
+        assert isinstance(observation, Tensor)
+        mean, log_std = self.actor(self.scale(observation.float()))
+        if deterministic:
+            return torch.tanh(mean)
+        return torch.tanh(mean + torch.randn_like(mean) * log_std.exp())

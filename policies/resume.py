@@ -1,0 +1,147 @@
+"""Save and load a learner, so that going on gives the numbers of never having stopped."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from daytwo.errors import InputError
+from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
+from daytwo.policies.config import LearnerConfig
+
+if TYPE_CHECKING:
+    from daytwo.policies.learner import Learner
+
+L = TypeVar("L", bound="Learner")
+Part = dict[str, NDArray[Any]]
+COUNTERS = ("num_timesteps", "n_updates", "cloned", "_episode_num", "_total_timesteps")
+OPTIMIZERS = ("actor_optimizer", "critic_optimizer", "ent_coef_optimizer")
+
+
+def write(learner: Learner, path: Path, meta: dict[str, Any]) -> None:
+    """Write weights, optimisers, replay, scale, random generators and counters."""
+    parts: dict[str, Part] = {"policy": _arrays(learner.policy.state_dict())}
+    parts["policy"]["log_ent_coef"] = learner.log_ent_coef.detach().cpu().numpy()
+    for name in OPTIMIZERS:
+        parts[name] = _optimizer_arrays(getattr(learner, name))
+    parts["practice"] = _arrays(learner.practice.state_dict())
+    parts["successes"] = _arrays(learner.successes.state_dict())
+    parts["random"] = {"torch": learner.rng.get_state().numpy()}
+    save_checkpoint(
+        path,
+        parts,
+        {
+            "algorithm": type(learner).__name__,
+            "config": asdict(learner.config),
+            "seed": learner.seed,
+            "n_envs": learner.n_envs,
+            "observation_space": _describe(learner.observation_space),
+            "action_space": _describe(learner.action_space),
+            "counters": {name: int(getattr(learner, name)) for name in COUNTERS},
+            "seeds": learner.seeds.bit_generator.state,
+            "recent_success": [bool(x) for x in learner.ep_success_buffer or ()],
+            "recent_episodes": [
+                {k: float(v) for k, v in e.items()} for e in learner.ep_info_buffer or ()
+            ],
+            "tensorboard_log": learner.tensorboard_log,
+            "user": meta,
+        },
+    )
+
+
+def read(cls: type[L], path: Path, env: GymEnv | None, device: torch.device | str) -> L:
+    """Rebuild a learner; see `Learner.load`."""
+    parts, meta = load_checkpoint(path)
+    if meta.get("algorithm") != cls.__name__:
+        raise InputError(
+            f"checkpoint {path}: holds a {meta.get('algorithm')!r}, expected {cls.__name__!r}"
+        )
+    spaces = {k: _space(meta[k]) for k in ("observation_space", "action_space")}
+    if env is None:
+        env = DummyVecEnv([lambda: _Absent(**spaces)] * meta["n_envs"])
+    learner = cls(
+        env,
+        config=LearnerConfig(**meta["config"]),
+        seed=meta["seed"],
+        device=device,
+        tensorboard_log=meta["tensorboard_log"],
+    )
+    for key in ("observation_space", "action_space"):
+        if _describe(getattr(learner, key)) != meta[key]:
+            raise InputError(
+                f"checkpoint {path}: was made for {key} {spaces[key]}; this environment has "
+                f"{getattr(learner, key)}"
+            )
+    if learner.n_envs != meta["n_envs"]:
+        raise InputError(
+            f"checkpoint {path}: practised in {meta['n_envs']} environments at once; "
+            f"found {learner.n_envs}"
+        )
+    entropy = parts["policy"].pop("log_ent_coef")
+    with torch.no_grad():
+        learner.log_ent_coef.copy_(torch.tensor(entropy))
+    learner.policy.load_state_dict(_tensors(parts["policy"]))
+    for name in OPTIMIZERS:
+        _load_optimizer(getattr(learner, name), parts[name])
+    learner.practice.load_state_dict(_tensors(parts["practice"]))
+    learner.successes.load_state_dict(_tensors(parts["successes"]))
+    learner.rng.set_state(torch.from_numpy(parts["random"]["torch"]))
+    learner.seeds.bit_generator.state = meta["seeds"]
+    for name, value in meta["counters"].items():
+        setattr(learner, name, value)
+    window = learner._stats_window_size
+    learner.ep_info_buffer = deque(meta["recent_episodes"], maxlen=window)
+    learner.ep_success_buffer = deque(meta["recent_success"], maxlen=window)
+    return learner
+
+
+class _Absent(gym.Env[Any, Any]):
+    """Stands where no environment was given: it has spaces and cannot be stepped."""
+
+    def __init__(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> None:
+        self.observation_space, self.action_space = observation_space, action_space
+
+    def reset(self, **_: Any) -> tuple[Any, dict[str, Any]]:
+        raise InputError("this learner was loaded without an environment; it can only act")
+
+
+def _describe(space: gym.Space[Any]) -> dict[str, Any]:
+    assert isinstance(space, gym.spaces.Box)
+    return {"low": space.low.tolist(), "high": space.high.tolist(), "dtype": str(space.dtype)}
+
+
+def _space(described: dict[str, Any]) -> gym.spaces.Box:
+    dtype = np.dtype(described["dtype"]).type
+    low, high = (np.array(described[k], dtype=dtype) for k in ("low", "high"))
+    return gym.spaces.Box(low, high, dtype=dtype)
+
+
+def _arrays(tensors: dict[str, torch.Tensor]) -> Part:
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+
+
+def _tensors(part: Part) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(array) for name, array in part.items()}
+
+
+def _optimizer_arrays(optimizer: torch.optim.Optimizer) -> Part:
+    state = optimizer.state_dict()["state"]
+    return {f"{i}.{k}": v.detach().cpu().numpy() for i, s in state.items() for k, v in s.items()}
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, part: Part) -> None:
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, tensor in _tensors(part).items():
+        i, key = name.split(".", 1)
+        state.setdefault(int(i), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
