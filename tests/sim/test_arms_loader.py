@@ -222,6 +222,7 @@ URDF_MISTAKES: dict[str, tuple[str, str, str]] = {
     "limits crossed": ('lower="-1.5"', 'lower="3"', "lower=3.0 is not below upper=1.5"),
     "no effort": ('velocity="0.1" effort="20"', 'velocity="0.1"', "jaw': limit effort=0.0"),
     "not finite": ('xyz="0 0 0.3"', 'xyz="0 0 inf"', '<origin xyz="0 0 inf">; give 3 finite'),
+    "absurd": ('xyz="0 0 0.3"', 'xyz="0 0 1e308"', "each below 1e+06"),
     "no number": ('xyz="0 0 0.3"', 'xyz="0 0 high"', '<origin xyz="0 0 high">; give 3 finite'),
     "axis": ('xyz="0 2 0"', 'xyz="0 0 0"', "joint 'elbow': axis"),
     "no child": ('<child link="upper"/>', "", "joint 'shoulder': <child>"),
