@@ -34,7 +34,7 @@ def examine(folder: RunFolder, screen: Screen) -> list[dict[str, Any]]:
     plan = Plan.of(folder.read(folder.run))
     arm = load_arm(plan.arm)
     exam = Exam(arm, plan.textbook.exam)
-    sitting: dict[str, Act] = {"learner": by(load_learner(folder))}
+    sitting: dict[str, Act] = {"learner": by(load_learner(folder, arm))}
     examples = worked_examples(arm, plan.textbook, plan.seed)
     if examples:
         screen.say(f"Cloning {len(examples)} worked examples, to see what imitation alone reaches")
@@ -63,12 +63,13 @@ def film_all(folder: RunFolder, screen: Screen) -> None:
     ]
     if not missing:
         return
-    act = by(load_learner(folder))
+    arm = load_arm(plan.arm)
+    act = by(load_learner(folder, arm))
     run["videos_missing"] = None
     with screen.counting("Films, one a task", len(missing)) as done:
         for task in missing:
             try:
-                film(load_arm(plan.arm), task, act, folder.videos / f"{task}.mp4")
+                film(arm, task, act, folder.videos / f"{task}.mp4")
             except InputError as error:
                 run["videos_missing"] = str(error)
                 screen.say(f"No videos: {error}")

@@ -10,14 +10,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from daytwo.curricula.attempts import by
 from daytwo.curricula.exam import probe
 from daytwo.curricula.examples import count, worked_examples
 from daytwo.curricula.teacher import ChapterSampler
+from daytwo.errors import InputError
 from daytwo.machine import describe, peak_memory_gb
+from daytwo.memory.checkpoint import read_manifest
 from daytwo.plan import Plan
 from daytwo.policies.learner import Learner
 from daytwo.run_folder import RunFolder, write_json
@@ -25,7 +26,7 @@ from daytwo.screen import Screen, Snapshot
 from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.vec_env import BatchVecEnv
 
-CHECKPOINT_S = 60.0  # [s] of wall time between checkpoints
+SAVE_EVERY = 5  # probes; in steps, not seconds, because saving ends the running attempts
 STOPPED = "stopped by hand"
 
 
@@ -62,16 +63,14 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
     book = plan.textbook
     teacher = ChapterSampler(book)
     diary = Diary(started=datetime.now(UTC).isoformat(timespec="seconds"))
-    seed = plan.seed
     if resume:
-        diary = read_diary(folder)
+        diary = read_diary(folder, arm)
         teacher.load_state_dict(diary.teacher)
-        # Going on with the seed of the start would practise its exercises a second time.
-        seed = int(np.random.SeedSequence((plan.seed, diary.probes)).generate_state(1)[0])
-    env = BatchVecEnv(arm, book.tasks, book.simulations, teacher, seed)
+    env = BatchVecEnv(arm, book.tasks, book.simulations, teacher)  # the learner seeds it
     try:
         if resume:
             learner = Learner.load(folder.checkpoint, env=env)
+            learner.tensorboard_log = str(folder.tensorboard)  # the folder may have been moved
             folder.cut_progress(learner.num_timesteps)
         else:
             folder.cut_progress(0)  # of a start that was ended before its first checkpoint
@@ -79,7 +78,10 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
             examples = worked_examples(arm, book, plan.seed)
             diary.worked_examples = dict(count(examples))
             learner = Learner(
-                env, demos=examples, seed=plan.seed, tensorboard_log=str(folder.tensorboard)
+                env,
+                demos=examples or None,
+                seed=plan.seed,
+                tensorboard_log=str(folder.tensorboard),
             )
         pupil = Pupil(plan, arm, folder, teacher, diary, screen, begun - diary.wall_s)
         with screen.watching(), pupil.listening():
@@ -111,11 +113,10 @@ class Pupil(BaseCallback):
         begun: float,
     ) -> None:
         super().__init__()
-        self.plan, self.book, self.folder = plan, plan.textbook, folder
+        self.plan, self.book, self.arm, self.folder = plan, plan.textbook, arm, folder
         self.teacher, self.diary, self.screen = teacher, diary, screen
         self.probe = probe(arm, self.book)
         self.begun = begun  # the clock's reading when the study's wall time was 0
-        self.saved = time.monotonic()
         self.stop = False  # asked for by a signal
 
     @contextmanager
@@ -135,18 +136,21 @@ class Pupil(BaseCallback):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def _on_training_start(self) -> None:
+        if self.model.n_updates == 0 and self.diary.worked_examples:
+            self.screen.say("First it imitates them, then it practises")
+
     def _on_step(self) -> bool:
-        diary, now = self.diary, time.monotonic()
-        diary.wall_s = now - self.begun
-        if self.num_timesteps >= diary.probes * self.book.probe.every:
+        self.diary.wall_s = time.monotonic() - self.begun
+        if self.num_timesteps >= self.diary.probes * self.book.probe.every:
             self._probe()
-        if now - self.saved > CHECKPOINT_S:
-            self.save()
+            if self.diary.probes % SAVE_EVERY == 0:
+                self.save()
         if self.screen.due():
             self.screen.draw(self._snapshot())
         reason = self._reason_to_end()
         if reason is not None:
-            diary.ended = reason
+            self.diary.ended = reason
         return reason is None
 
     def _reason_to_end(self) -> str | None:
@@ -190,15 +194,17 @@ class Pupil(BaseCallback):
             self.screen.say(f"Chapter {self.teacher.open} opens: {name}")
 
     def save(self) -> None:
-        """Write the checkpoint, then the diary that belongs to it."""
+        """Write the checkpoint, with the diary in it, and run.json for people and the report."""
         self.diary.teacher = self.teacher.state_dict()
-        self.model.save(self.folder.checkpoint)
+        diary = asdict(self.diary)
+        self.model.save(self.folder.checkpoint, meta={"arm": self.arm.name, "diary": diary})
+        settings = self.plan.settings() | {"learner": asdict(self.model.config)}
         write_json(
             self.folder.run,
             {
-                "settings": self.plan.settings(),
+                "settings": settings,
                 "seed": self.plan.seed,
-                **asdict(self.diary),
+                **diary,
                 "env_steps": self.num_timesteps,
                 "updates": self.model.n_updates,
                 "peak_memory_gb": peak_memory_gb(),
@@ -206,7 +212,6 @@ class Pupil(BaseCallback):
                 **describe(),
             },
         )
-        self.saved = time.monotonic()
 
     def _snapshot(self) -> Snapshot:
         chapter = self.teacher.open
@@ -223,12 +228,27 @@ class Pupil(BaseCallback):
         )
 
 
-def read_diary(folder: RunFolder) -> Diary:
-    """Return the diary kept in run.json."""
-    run = folder.read(folder.run)
-    return Diary(**{name: run[name] for name in Diary.__dataclass_fields__})
+def read_diary(folder: RunFolder, arm: Arm) -> Diary:
+    """Return the diary kept in the run's checkpoint.
+
+    Raises:
+        InputError: the checkpoint is missing, damaged, not of a study, or of another arm.
+    """
+    kept = read_manifest(folder.checkpoint)["meta"].get("user", {})
+    if "diary" not in kept:
+        raise InputError(f"checkpoint {folder.checkpoint}: was not written by `daytwo train`")
+    if kept["arm"] != arm.name:
+        raise InputError(
+            f"checkpoint {folder.checkpoint}: was made for arm {kept['arm']}, found {arm.name}"
+        )
+    return Diary(**kept["diary"])
 
 
-def load_learner(folder: RunFolder) -> Learner:
-    """Return the run's learner, to act with."""
+def load_learner(folder: RunFolder, arm: Arm) -> Learner:
+    """Return the run's learner, to act with.
+
+    Raises:
+        InputError: as `read_diary`.
+    """
+    read_diary(folder, arm)
     return Learner.load(folder.checkpoint)

@@ -18,6 +18,7 @@ def fabricate(path: Path, exam: bool = True, **changes: Any) -> RunFolder:
     folder = RunFolder(path).create()
     textbook = {
         "name": "made_up",
+        "chapters": [{"name": "one", "exercises": [{"task": task} for task in TASKS]}],
         "probe": {"attempts": 8, "every": 100},
         "exam": [{"task": task, "attempts": 200, "seed": 1} for task in TASKS],
     }
