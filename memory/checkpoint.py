@@ -48,7 +48,7 @@ def save_checkpoint(
         digests = {}
         for stem, tensors in parts.items():
             path = fresh / f"{stem}.safetensors"
-            save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, path)
+            save_file({k: np.asarray(v, order="C") for k, v in tensors.items()}, path)
             _sync(path)
             digests[path.name] = _sha256(path)
         manifest = {"schema": SCHEMA, "sha256": digests, "meta": dict(meta)}

@@ -85,14 +85,11 @@ class Critics(nn.Module):
             bound = 1 / math.sqrt(n_in)  # as nn.Linear
             self.weights.append(nn.Parameter(torch.empty(2, n_in, n_out).uniform_(-bound, bound)))
             self.biases.append(nn.Parameter(torch.empty(2, 1, n_out).uniform_(-bound, bound)))
-        self.scales = nn.ParameterList(nn.Parameter(torch.ones(2, 1, hidden)) for _ in range(2))
-        self.shifts = nn.ParameterList(nn.Parameter(torch.zeros(2, 1, hidden)) for _ in range(2))
 
     def forward(self, obs: Tensor, action: Tensor) -> Tensor:
         """Values (2, b) of observations (b, o) and actions (b, a)."""
         x = torch.cat([obs, action], dim=-1).expand(2, -1, -1)
         for i in range(2):
             x = torch.baddbmm(self.biases[i], x, self.weights[i])
-            x = F.layer_norm(x, x.shape[-1:]) * self.scales[i] + self.shifts[i]
-            x = F.relu(x)
+            x = F.relu(F.layer_norm(x, x.shape[-1:]))
         return torch.baddbmm(self.biases[2], x, self.weights[2]).squeeze(-1)
