@@ -40,6 +40,8 @@ class Chain:
     def __init__(self, arm: Arm, ik: IkConfig | None = None) -> None:
         self.arm = arm
         self.ik = ik or IkConfig()
+        best_effort = arm.orientation == "best_effort"
+        self._rotation_weight = (0.25 if best_effort else 1.0) * self.ik.rotation_weight
         self.dof = len(arm.joints)
         self.lower = np.asarray(arm.lower)
         self.upper = np.asarray(arm.upper)
@@ -76,18 +78,31 @@ class Chain:
             Joint position targets (n, dof) [rad] within position and velocity limits.
         """
         p, R, J = self._fk_jacobian(q)
-        w = self.ik.rotation_weight
+        w = self._rotation_weight
         error = np.concatenate([p_target - p, w * rotation_error(R, R_target)], axis=1)
         J[:, 3:] *= w
-        posture = self.ik.posture_gain * (self.home - q)
-        gram = J @ J.transpose(0, 2, 1)
-        gram[:, range(6), range(6)] += self.ik.damping**2
-        residual = error[..., None] - J @ posture[..., None]
-        dq = posture + (J.transpose(0, 2, 1) @ np.linalg.solve(gram, residual))[..., 0]
+        dq = self._least_squares(J, error, q)
+        blocked = (q + dq < self.lower) | (q + dq > self.upper)
+        stuck = np.flatnonzero(blocked.any(axis=1))
+        if len(stuck):
+            # A joint at its stop cannot help: the others make up for it.
+            free = J[stuck] * ~blocked[stuck][:, None, :]
+            dq[stuck] = np.where(
+                blocked[stuck], dq[stuck], self._least_squares(free, error[stuck], q[stuck])
+            )
         # One factor for all joints keeps the tool on its line when a joint is at its speed limit.
         excess = np.max(np.abs(dq) / (self.velocity * dt), axis=1, keepdims=True)
         dq /= np.maximum(excess, 1.0)
         return np.clip(q + dq, self.lower, self.upper)
+
+    def _least_squares(self, J: Array, error: Array, q: Array) -> Array:
+        """Damped least-squares joint step (n, dof) that removes `error` (n, 6)."""
+        posture = self.ik.posture_gain * (self.home - q)
+        gram = J @ J.transpose(0, 2, 1)
+        gram[:, range(6), range(6)] += self.ik.damping**2
+        residual = error[..., None] - J @ posture[..., None]
+        step = J.transpose(0, 2, 1) @ np.linalg.solve(gram, residual)
+        return np.asarray(posture + step[..., 0])
 
     def solve(self, q: Array, p_target: Array, R_target: Array, steps: int = 100) -> Array:
         """Iterate `step` without a velocity limit; for set-up and tests, not for control."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from daytwo.sim.predicates import descriptor
 from daytwo.sim.state import Array, State
 from daytwo.sim.tasks.base import Placement
@@ -27,7 +29,7 @@ class Pick(GraspTask):
             placement.p_object[:, 0], u[:, 6:8], difficulty * 0.7, least=0.0
         )
         height = 0.05 + u[:, 8] * (0.05 + 0.6 * self.extent[2] * difficulty)
-        placement.p_goal[:, 2] = half + height
+        placement.p_goal[:, 2] = np.minimum(half + height, self.centre[2] + self.extent[2] - 0.01)
         return placement
 
     def _travel_height(self, state: State) -> Array:
