@@ -171,7 +171,7 @@ def exam_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         table.add_row(
             task,
             *(
-                f"{c['rate']:.1%} [dim]({c['low']:.1%} – {c['high']:.1%})[/dim]"
+                f"{c['rate']:.1%} [dim]({100 * c['low']:.1f}–{100 * c['high']:.1f})[/dim]"
                 for c in (cells[policy] for policy in policies)
             ),
         )
