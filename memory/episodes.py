@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +33,7 @@ class Episode:
 
     def __post_init__(self) -> None:
         for name, dims in (("observations", 2), ("actions", 2), ("rewards", 1)):
-            try:
-                value = np.asarray(getattr(self, name), dtype=np.float32)
-            except (TypeError, ValueError) as error:
-                raise InputError(f"episode: {name} is not an array of numbers: {error}") from error
+            value = _numbers(name, getattr(self, name))
             object.__setattr__(self, name, value)
             if value.ndim != dims:
                 raise InputError(f"episode: {name} has {value.ndim} dimensions, expected {dims}")
@@ -67,7 +65,13 @@ def load_episodes(source: Demonstrations) -> list[Episode]:
         InputError: no such folder, none in it, or a file that is damaged; names it.
     """
     if not isinstance(source, str | Path):
-        return list(source)
+        given = list(source) if isinstance(source, Iterable) else [source]
+        if not isinstance(source, Iterable) or not all(isinstance(e, Episode) for e in given):
+            kinds = ", ".join(sorted({type(e).__name__ for e in given}))
+            raise InputError(
+                f"demonstrations: expected a list of Episode or a folder of them; found {kinds}"
+            )
+        return given
     folder = Path(source)
     if not folder.is_dir():
         raise InputError(f"demonstrations: no folder {folder}")
@@ -78,19 +82,31 @@ def load_episodes(source: Demonstrations) -> list[Episode]:
 
 
 def save_episodes(episodes: Sequence[Episode], folder: str | Path) -> None:
-    """Write one `.npz` an episode, numbered in order."""
+    """Write one `.npz` an episode, numbered in order.
+
+    Raises:
+        InputError: the folder already holds episodes, or cannot be written.
+    """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for i, episode in enumerate(episodes):
-        np.savez(
-            folder / f"{i:06d}.npz",
-            observations=episode.observations,
-            actions=episode.actions,
-            rewards=episode.rewards,
-            terminated=np.array(episode.terminated),
-            success=np.array(episode.success),
-            task=np.array(episode.task),
-        )
+    if any(folder.glob("*.npz")):  # those of before would be read among the new ones
+        raise InputError(f"demonstrations: {folder} already holds episodes; choose another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for i, episode in enumerate(episodes):
+            np.savez(
+                folder / f"{i:06d}.npz",
+                observations=episode.observations,
+                actions=episode.actions,
+                rewards=episode.rewards,
+                terminated=np.array(episode.terminated),
+                success=np.array(episode.success),
+                task=np.array(episode.task),
+            )
+    except OSError as error:
+        raise InputError(
+            f"demonstrations: {folder} cannot be written ({error.strerror}); free space or choose "
+            "another folder"
+        ) from error
 
 
 def check_layout(episodes: Sequence[Episode], obs_dim: int, action_dim: int) -> None:
@@ -111,6 +127,24 @@ def check_layout(episodes: Sequence[Episode], obs_dim: int, action_dim: int) -> 
                 )
 
 
+# What numpy and zipfile raise on a file that is none of theirs, damaged, or encrypted.
+UNREADABLE = (
+    *(KeyError, ValueError, TypeError, OSError, EOFError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+
+def _numbers(name: str, value: object) -> Array:
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"it holds {array.dtype}")
+        with np.errstate(over="ignore"):  # what overflows is refused as not finite
+            return array.astype(np.float32, copy=False)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"episode: {name} is not an array of numbers: {error}") from error
+
+
 def _read(path: Path) -> Episode:
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -122,7 +156,7 @@ def _read(path: Path) -> Episode:
                 success=bool(file["success"]),
                 task=str(file["task"]) if "task" in file else "",
             )
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{path}: not an episode ({error}); expected arrays observations, actions, rewards, "
             "terminated, success and optionally task"
