@@ -52,10 +52,13 @@ def save_checkpoint(
             _sync(path)
             digests[path.name] = _sha256(path)
         manifest = {"schema": SCHEMA, "sha256": digests, "meta": dict(meta)}
+        manifest["manifest_sha256"] = _text_sha256(manifest)
         (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         _sync(fresh / "manifest.json")
         _sync(fresh)
         if folder.exists():
+            if old.exists():  # left by a save that was killed while clearing up
+                shutil.rmtree(old)
             folder.rename(old)
         fresh.rename(folder)
         _sync(folder.parent)
@@ -71,7 +74,9 @@ def save_checkpoint(
         ) from error
 
 
-def load_checkpoint(folder: str | Path) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
+def load_checkpoint(
+    folder: str | Path,
+) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
     """Read a checkpoint and verify every file.
 
     Returns:
@@ -105,12 +110,19 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         raise InputError(f"checkpoint {folder}: no manifest.json there")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        schema, _, _ = manifest["schema"], manifest["sha256"], manifest["meta"]
+        schema = manifest["schema"]
+    except OSError as error:
+        raise InputError(f"checkpoint {folder}: manifest.json: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"checkpoint {folder}: manifest.json is damaged ({error!r})") from error
     if schema != SCHEMA:
         raise InputError(
             f"checkpoint {folder}: schema {schema!r}; this version of daytwo reads {SCHEMA}"
+        )
+    if manifest.pop("manifest_sha256", None) != _text_sha256(manifest):
+        raise InputError(
+            f"checkpoint {folder}: manifest.json is damaged (its content differs from its "
+            "SHA-256); restore it from a copy"
         )
     return dict(manifest)
 
@@ -137,6 +149,11 @@ def _sync(path: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _text_sha256(manifest: Mapping[str, Any]) -> str:
+    """Digest of a manifest; the same before writing and after reading."""
+    return hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
 
 
 def _is_full(error: Exception) -> bool:
