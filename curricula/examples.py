@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daytwo.curricula.attempts import AT_ONCE, EXAMPLES, Exercises, attempt, expert
+from daytwo.curricula.attempts import AT_ONCE, EXAMPLES, Act, Exercises, attempt, expert
 from daytwo.curricula.textbook import Textbook
 from daytwo.errors import InputError
 from daytwo.memory.episodes import Episode
@@ -16,6 +16,7 @@ from daytwo.sim.arms import Arm
 from daytwo.sim.world import StepResult, World
 
 _SPARE = 1.25  # attempts made for each example wanted: experts fail now and then
+_TREMOR = 0.2  # standard deviation of the noise on the actions of a trembling hand
 
 
 class Recorder:
@@ -80,7 +81,7 @@ def worked_examples(arm: Arm, textbook: Textbook, seed: int, threads: int = 0) -
     )
     world = World(arm, tasks, min(AT_ONCE, len(exercises)), threads)
     recorder = Recorder(world)
-    success = attempt(world, exercises, expert, recorder)
+    success = attempt(world, exercises, _trembling(rng), recorder)
 
     episodes: list[Episode] = []
     start = 0
@@ -95,6 +96,22 @@ def worked_examples(arm: Arm, textbook: Textbook, seed: int, threads: int = 0) -
             )
         episodes += [recorder.episodes[int(i)] for i in good[: exercise.worked_examples]]
     return episodes
+
+
+def _trembling(rng: np.random.Generator) -> Act:
+    """The expert, with a trembling hand in every other simulation.
+
+    Examples that were knocked off course show how to come back (Laskey et al., DART, 2017).
+    What is recorded is what was done, tremor included.
+    """
+
+    def act(world: World, observation: NDArray[np.float32]) -> NDArray[np.floating]:
+        action = expert(world, observation)
+        tremor = _TREMOR * rng.standard_normal(action.shape)
+        tremor[::2] = 0.0
+        return np.clip(action + tremor, -1.0, 1.0)
+
+    return act
 
 
 def count(episodes: list[Episode]) -> Mapping[str, int]:
