@@ -40,6 +40,8 @@ $(STAMP): pyproject.toml setup.py constraints.txt $(MODELS)
 	@touch $@
 
 demo: setup
+	@# An earlier demo is kept, under the time at which it was moved away.
+	@test ! -e runs/demo || mv runs/demo runs/demo-$$(date +%Y%m%d-%H%M%S)
 	@$(BIN)/daytwo train first_steps --run runs/demo $(ARGS)
 
 test: setup

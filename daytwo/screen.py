@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from rich.bar import Bar
@@ -50,7 +50,7 @@ class Screen:
     _live: Live | None = None
     _drawn: float = 0.0
     _rates: tuple[float, float] = (0.0, 0.0)
-    _last: tuple[float, int, int] = field(default=(0.0, 0, 0))
+    _last: tuple[float, int, int] | None = None  # wall_s, env_steps, updates
 
     def say(self, text: str) -> None:
         """Print one line above whatever is drawn."""
@@ -90,10 +90,10 @@ class Screen:
         return self._live is not None and time.monotonic() - self._drawn > _REDRAW_S
 
     def draw(self, now: Snapshot) -> None:
-        """Draw the live part."""
+        """Draw the live part; elsewhere only note the time, from which rates are reckoned."""
+        self._measure(now)
         if self._live is None:
             return
-        self._measure(now)
         self._drawn = time.monotonic()
         self._live.update(self._render(now), refresh=True)
 
@@ -112,7 +112,8 @@ class Screen:
 
     def _measure(self, now: Snapshot) -> None:
         """Follow the rates, smoothed over a few seconds."""
-        then, steps, updates = self._last
+        then, steps, updates = self._last or (now.wall_s, now.env_steps, now.updates)
+        self._last = now.wall_s, now.env_steps, now.updates
         passed = now.wall_s - then
         if passed <= 0:
             return
@@ -123,7 +124,6 @@ class Screen:
             keep * steps_rate + (1 - keep) * fresh[0],
             keep * updates_rate + (1 - keep) * fresh[1],
         )
-        self._last = now.wall_s, now.env_steps, now.updates
 
     def _render(self, now: Snapshot) -> RenderableType:
         steps, updates = self._rates

@@ -139,6 +139,8 @@ class Pupil(BaseCallback):
     def _on_training_start(self) -> None:
         if self.model.n_updates == 0 and self.diary.worked_examples:
             self.screen.say("First it imitates them, then it practises")
+        self.diary.wall_s = time.monotonic() - self.begun
+        self.screen.draw(self._snapshot())
 
     def _on_step(self) -> bool:
         self.diary.wall_s = time.monotonic() - self.begun

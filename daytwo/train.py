@@ -57,16 +57,23 @@ def train(
     else:
         folder.create()
 
+    # What an earlier stretch of the run left belongs to an earlier policy.
+    shutil.rmtree(folder.videos, ignore_errors=True)
+    for stale in (folder.exam, folder.report):
+        stale.unlink(missing_ok=True)
     screen = Screen(console)
     diary = study(plan, folder, resume, screen)
     if diary.ended == STOPPED:
         screen.say(f"Stopped; everything is saved in {folder.path}. Go on with:")
         screen.say(f"  daytwo train {textbook} --run {folder.path} --resume")
         return _summary(folder)
-    # What an earlier stretch of the run left belongs to an earlier policy.
-    shutil.rmtree(folder.videos, ignore_errors=True)
-    examine(folder, screen)
-    film_all(folder, screen)
+    try:
+        examine(folder, screen)
+        film_all(folder, screen)
+    except KeyboardInterrupt:
+        screen.say(f"Stopped; what was learnt is saved in {folder.path}. Exam and report:")
+        screen.say(f"  daytwo eval {folder.path} && daytwo report {folder.path}")
+        return _summary(folder)
     record = folder.read(folder.run)
     write_json(folder.run, record | {"peak_memory_gb": peak_memory_gb()})
     screen.say(f"Report: {write_report(folder)}")
@@ -81,7 +88,7 @@ def _lasting(arm: str) -> str:
 def _summary(folder: RunFolder) -> dict[str, Any]:
     run = folder.read(folder.run)
     names = ("ended", "wall_s", "env_steps", "updates", "worked_examples", "peak_memory_gb")
-    done = folder.report.exists() and run["ended"] != STOPPED
+    done = folder.report.exists()
     return {
         "run": str(folder.path),
         **{name: run[name] for name in names},
