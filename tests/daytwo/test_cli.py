@@ -15,6 +15,7 @@ import yaml
 
 import daytwo.cli
 from daytwo.gl import has_egl
+from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
 from daytwo.run_folder import RunFolder
 
 PROCESS = [sys.executable, "-c", "from daytwo.cli import main; main()"]
@@ -163,8 +164,9 @@ def test_train_then_eval_then_refuse_another_arm(run: Daytwo) -> None:
     assert again["exam"] == told["exam"], "the same checkpoint sits the same exam"
     refused = run("train", "tiny.yaml", "--resume", "--arm", "ur5e", expect=2)
     assert "arm panda, found ur5e" in refused[1]
-    manifest = folder.checkpoint / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"arm": "panda"', '"arm": "ur5e"'))
+    parts, meta = load_checkpoint(folder.checkpoint)
+    meta["user"]["arm"] = "ur5e"
+    save_checkpoint(folder.checkpoint, parts, meta)
     assert "made for arm ur5e, found panda" in run("eval", folder.path, expect=2)[1]
 
 
