@@ -13,15 +13,15 @@ import numpy as np
 gym.register_envs(gymnasium_robotics)
 env = gym.make("FetchPickAndPlace-v4")
 rng = np.random.default_rng(int(sys.argv[1]))
-obs, _ = env.reset(seed=int(sys.argv[1]))
+obs, info = env.reset(seed=int(sys.argv[1]))
 print("ready", flush=True)
 for line in sys.stdin:
     seconds, steps, start = float(line), 0, time.perf_counter()
     while (now := time.perf_counter()) - start < seconds:
-        obs, _, terminated, truncated, _ = env.step(rng.uniform(-1, 1, 4))
+        obs, reward, terminated, truncated, info = env.step(rng.uniform(-1, 1, 4))
         steps += 1
         if terminated or truncated:
-            obs, _ = env.reset()
+            obs, info = env.reset()
     if not np.isfinite(obs["observation"]).all():
         sys.exit("the peer's observation is not finite")
     print(steps, now - start, flush=True)

@@ -11,10 +11,10 @@ from stable_baselines3.common.vec_env import VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from daytwo.sim.observation import OBSERVATION
-from daytwo.sim.predicates import PREDICATES, TOLERANCE, distance, evaluate
-from daytwo.sim.vec_env import BatchVecEnv, OBSERVATION_SPACE
+from daytwo.sim.predicates import PREDICATES, TOLERANCE, evaluate
+from daytwo.sim.vec_env import OBSERVATION_SPACE, BatchVecEnv
 
-Goals = NDArray[np.float32]
+Goals = NDArray[np.float32]  # (k, 4)
 _AT = [PREDICATES.index(name) for name in ("ee_at_goal", "object_at_goal")]
 
 
@@ -30,7 +30,7 @@ class GoalVecEnv(VecEnvWrapper):
 
     def __init__(self, venv: BatchVecEnv) -> None:
         goal = gym.spaces.Box(-np.inf, np.inf, (4,), np.float32)
-        spaces = {
+        spaces: dict[str, gym.Space[Any]] = {
             "observation": OBSERVATION_SPACE,
             "achieved_goal": goal,
             "desired_goal": goal,
@@ -62,7 +62,7 @@ class GoalVecEnv(VecEnvWrapper):
 
     def compute_reward(self, achieved: Goals, desired: Goals, infos: Any) -> NDArray[np.float32]:
         """1 where the position is reached and all else holds, (k,)."""
-        near = distance(achieved[..., :3], desired[..., :3]) < TOLERANCE
+        near = np.linalg.norm(achieved[..., :3] - desired[..., :3], axis=-1) < TOLERANCE
         return (near & (achieved[..., 3] > 0.5)).astype(np.float32)
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **_: Any) -> list[Any]:

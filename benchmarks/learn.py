@@ -17,7 +17,7 @@ from daytwo.benchmarks.goals import GoalVecEnv
 from daytwo.curricula.attempts import Act, by
 from daytwo.curricula.exam import Exam, probe
 from daytwo.curricula.examples import worked_examples
-from daytwo.curricula.textbook import load_textbook, Chapter, Textbook
+from daytwo.curricula.textbook import Chapter, Textbook, load_textbook
 from daytwo.curricula.wilson import wilson
 from daytwo.memory.episodes import Episode
 from daytwo.policies.cloning import clone
@@ -65,7 +65,7 @@ class Until(BaseCallback):
             return False
         if self.passed is not None and now >= self.next:
             self.next = now + EVERY
-            return not self.clock.outside(lambda: self.passed(by(self.model)))  # type: ignore
+            return not self.clock.outside(lambda: self.passed(by(self.model)))  # type: ignore[misc]
         return True
 
 
@@ -105,9 +105,7 @@ def four_tasks() -> Textbook:
     exercises = tuple(e for _, e in book.exercises() if e.task in TASKS)
     papers = tuple(p for p in book.exam if p.task in TASKS)
     chapter = Chapter(name="all at once", exercises=exercises)
-    return book.model_copy(
-        update={"name": "four_tasks", "chapters": (chapter,), "exam": papers}
-    )
+    return book.model_copy(update={"name": "four_tasks", "chapters": (chapter,), "exam": papers})
 
 
 def _one_seed(arm: Arm, book: Textbook, exam: Exam, trial: Exam, seed: int) -> dict[str, Any]:
@@ -175,22 +173,34 @@ def _sac_examples(
     """Stock SAC whose replay buffer starts with the same worked examples."""
     sac = _sac("MlpPolicy", env, seed)
     buffer, n = sac.replay_buffer, env.num_envs
+
+    def last(episode: Episode, t: int) -> bool:
+        return episode.terminated and t + 1 == len(episode)
+
     assert buffer is not None
-    flat = [
-        (e.observations[t], e.observations[t + 1], e.actions[t], e.rewards[t], e.terminated and t + 1 == len(e))
+    rows = [
+        (e.observations[t], e.observations[t + 1], e.actions[t], e.rewards[t], last(e, t))
         for e in examples
         for t in range(len(e))
     ]
-    for start in range(0, len(flat) - n + 1, n):
-        obs, after, action, reward, done = zip(*flat[start : start + n], strict=True)
-        arrays = (np.array(x) for x in (obs, after, action, reward, done))
-        buffer.add(*arrays, [{}] * n)
+    for start in range(0, len(rows) - n + 1, n):  # the buffer takes n transitions at a time
+        obs, after, action, reward, done = zip(*rows[start : start + n], strict=True)
+        buffer.add(
+            np.array(obs),
+            np.array(after),
+            np.array(action),
+            np.array(reward),
+            np.array(done),
+            [{}] * n,
+        )
     sac.learn(10**9, callback=Until(Clock(), seconds))
     counts = {"env_steps": sac.num_timesteps, "updates": sac._n_updates}
     return _together(exam, by(sac)) | counts
 
 
-def _sac(policy: str, env: VecEnv, seed: int, buffer: Any = None, buffer_settings: Any = None) -> SAC:
+def _sac(
+    policy: str, env: VecEnv, seed: int, buffer: Any = None, buffer_settings: Any = None
+) -> SAC:
     """SAC with the learner's nets, batch, discount and ratio of updates to steps."""
     ours = LearnerConfig()
     return SAC(

@@ -107,7 +107,8 @@ def _peer(i: int) -> subprocess.Popen[str]:
         text=True,
         env=environ,
     )
-    assert peer.stdout and peer.stdout.readline().strip() == "ready", "the peer did not start"
+    assert peer.stdout
+    assert peer.stdout.readline().strip() == "ready", "the peer did not start"
     return peer
 
 

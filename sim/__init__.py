@@ -1,1 +1,1 @@
-"""Simulation: arms, kinematics, the batched MuJoCo world, tasks and their Gymnasium and SB3 faces."""
+"""Simulation: arms, kinematics, the batched MuJoCo world, tasks, Gymnasium and SB3 faces."""

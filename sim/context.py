@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daytwo.sim.arms import Arm
-from daytwo.sim.scene import PEDESTAL_HEIGHT
+from daytwo.sim.scene import NO_GRAVCOMP, PEDESTAL_HEIGHT
 from daytwo.sim.state import Array
 from daytwo.sim.tasks.base import Placement
 
@@ -65,7 +65,7 @@ class ContextWriter:
             self.mass[ids, body] = mass
             # A solid cube: m (2h)^2 / 6 about each axis.
             self.inertia[ids, body] = (mass * (2 * side) ** 2 / 6)[:, None]
-            self.gravcomp[ids, body] = absent  # an absent cube floats where it is parked
+            self.gravcomp[ids, body] = np.where(absent, 1.0, NO_GRAVCOMP)  # absent: it floats
         self.size[ids, self._pedestal, 0] = placement.pedestal_half
         self.size[ids, self._pedestal, 1] = placement.pedestal_half
         self.size[ids, self._pedestal, 2] = PEDESTAL_HEIGHT

@@ -61,9 +61,7 @@ class MujocoEngine:
     def drive(self, q_target: Array, grip: Array) -> None:
         """One control step towards joint targets (n, dof) [rad], gripper (n,) 0 shut .. 1 open."""
         self._ctrl[:, self._servo] = q_target
-        self._ctrl[:, self._finger_servo] = (
-            self._shut + grip[:, None] * (self._open - self._shut)
-        )
+        self._ctrl[:, self._finger_servo] = self._shut + grip[:, None] * (self._open - self._shut)
         self.batch.step(nstep=SUBSTEPS)
 
     def joints(self) -> Array:
@@ -94,4 +92,6 @@ class MujocoEngine:
         return np.asarray(getattr(self.model, field)[self._ids(mujoco.mjtObj.mjOBJ_JOINT, joints)])
 
     def _ids(self, kind: mujoco.mjtObj, names) -> NDArray[np.int64]:  # type: ignore[no-untyped-def]
-        return np.array([mujoco.mj_name2id(self.model, kind, name) for name in names], dtype=np.int64)
+        return np.array(
+            [mujoco.mj_name2id(self.model, kind, name) for name in names], dtype=np.int64
+        )

@@ -31,7 +31,10 @@ class TaskEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         render_mode: "rgb_array" or None.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": int(CONTROL_HZ)}
+    metadata = {  # noqa: RUF012 (as in the base class)
+        "render_modes": ["rgb_array"],
+        "render_fps": int(CONTROL_HZ),
+    }
 
     def __init__(
         self,
@@ -65,7 +68,7 @@ class TaskEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         ended = bool(result.terminated[0]), bool(result.truncated[0])
         return result.obs[0], float(result.reward[0]), *ended, info
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         return self._camera.frame(0) if self._camera else None
 
     def close(self) -> None:
@@ -76,7 +79,10 @@ class TaskEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
 class TaskVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
     """n arms at one kind of exercise, one batch; an ended attempt is reset in the same step."""
 
-    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}
+    metadata = {  # noqa: RUF012 (as in the base class)
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+        "render_modes": [],
+    }
 
     def __init__(
         self,

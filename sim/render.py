@@ -1,4 +1,4 @@
-"""Pictures of the batched world. Needs a GL backend: `MUJOCO_GL=egl` on a machine without screen."""
+"""Pictures of the batched world. Needs a GL backend: `MUJOCO_GL=egl` where there is no screen."""
 
 from __future__ import annotations
 

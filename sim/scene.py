@@ -16,6 +16,9 @@ SUBSTEPS = 10  # physics steps per control step: 20 Hz control
 CONTROL_HZ = 1.0 / (TIMESTEP * SUBSTEPS)
 N_OBJECTS = 2  # slots of an observation; a scene holds as many cubes as its tasks need
 MAX_HALF = 0.03  # [m] compiled half-size of a cube; per-simulation sizes only shrink it
+# MuJoCo counts the bodies that have any gravity compensation as one of a model's sizes, and sizes
+# must not differ between simulations; so a cube that falls has next to none instead of none.
+NO_GRAVCOMP = 1e-9
 PEDESTAL_HALF = 0.045  # [m] half-width of the compiled pedestal
 PEDESTAL_HEIGHT = 0.10  # [m] half-height of the compiled pedestal; the rest is below the table
 
@@ -114,6 +117,7 @@ def _table(spec: mujoco.MjSpec, arm: Arm) -> None:
 
 def _object(spec: mujoco.MjSpec, i: int) -> None:
     body = spec.worldbody.add_body(name=f"object{i}", pos=(0.5, 1.0 + 0.2 * i, 0.5))
+    body.gravcomp = NO_GRAVCOMP
     body.add_freejoint(name=f"object{i}")
     body.add_geom(
         name=f"object{i}",
@@ -174,9 +178,9 @@ def _decor(spec: mujoco.MjSpec, arm: Arm) -> None:
     )
     low, high = np.asarray(arm.workspace).T
     centre, reach = (low + high) / 2, float(np.linalg.norm(high[:2] - low[:2]))
-    eye = centre + reach * np.array([1.35, -1.15, 0.95])
+    eye = centre + reach * np.array([1.0, -0.85, 0.5])
     spec.worldbody.add_camera(
-        name="side", pos=eye, quat=_look_at(eye, centre * (0.8, 1.0, 0.6)), fovy=42
+        name="side", pos=eye, quat=_look_at(eye, centre * (0.85, 1.0, 0.75)), fovy=42
     )
 
 

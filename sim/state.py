@@ -46,9 +46,9 @@ class State(Rows):
     @classmethod
     def zeros(cls, n: int) -> State:
         """All zero; `World.reset` fills it."""
-        shapes = {"p_object": (n, 2, 3), "v_object": (n, 2, 3)}
-        shapes |= {name: (n, 2) for name in ("yaw_object", "tilt_object", "half")}
-        shapes |= {name: (n, 3) for name in ("p_ee", "v_ee", "p_command", "p_goal")}
+        shapes: dict[str, tuple[int, ...]] = {"p_object": (n, 2, 3), "v_object": (n, 2, 3)}
+        shapes |= dict.fromkeys(("yaw_object", "tilt_object", "half"), (n, 2))
+        shapes |= dict.fromkeys(("p_ee", "v_ee", "p_command", "p_goal"), (n, 3))
         return cls(**{f.name: np.zeros(shapes.get(f.name, (n,))) for f in fields(cls)})
 
 

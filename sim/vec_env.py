@@ -77,7 +77,7 @@ class BatchVecEnv(VecEnv):
         obs = result.obs
         ids = np.flatnonzero(done)
         if len(ids):
-            for i in ids:
+            for i in ids.tolist():
                 infos[i] = self._episode_info(i, result)
             task, difficulty = self.world.task[ids], self.world.difficulty[ids]
             self.sampler.record(task, difficulty, result.success[ids])

@@ -133,8 +133,8 @@ class World:
                 f"action of simulation {row} is not finite in '{ACTION[column]}'; "
                 "each element must be a number in [-1, 1]"
             )
-        action = np.clip(action, -1.0, 1.0).astype(np.float64)
-        self.engine.drive(self._joint_targets(action), (action[:, 4] + 1) / 2)
+        clipped = np.clip(action, -1.0, 1.0).astype(np.float64)
+        self.engine.drive(self._joint_targets(clipped), (clipped[:, 4] + 1) / 2)
         self.steps += 1
         before = self.state.p_ee
         self._measure()

@@ -28,7 +28,7 @@ class Stack(GraspTask):
             placement.yaw_object[:, i] = self.yaw(u[:, 6 + i], difficulty)
         cube = self.on_table(u[:, 8:10], difficulty, placement.half[:, 0])
         placement.p_object[:, 0] = cube
-        apart = float(self.width * 1.3)
+        apart = 1.7 * self.width  # room for the jaws between the cubes
         placement.p_object[:, 1, :2] = self.beside(cube, u[:, 10:12], difficulty, least=apart)
         placement.p_object[:, 1, 2] = placement.half[:, 1]
         return placement
