@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from daytwo.errors import InputError
-from daytwo.memory.episodes import Demonstrations, Episode, load_episodes
+from daytwo.memory.episodes import Demonstrations, Episode, check_layout, load_episodes
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.policy import LearnerPolicy
 
@@ -40,6 +40,8 @@ def clone(
     episodes: Sequence[Episode] = load_episodes(demos)
     if not episodes:
         raise InputError("cloning: there is no demonstration to imitate")
+    first = episodes[0]
+    check_layout(episodes, first.observations.shape[1], first.actions.shape[1])
     obs = torch.from_numpy(np.concatenate([e.observations[:-1] for e in episodes]))
     shown = torch.from_numpy(np.concatenate([e.actions for e in episodes]))
     generator = torch.Generator().manual_seed(seed)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3 import SAC
+from stable_baselines3.common.base_class import maybe_make_env
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
 from torch import Tensor
@@ -25,7 +26,7 @@ from daytwo.memory.episodes import Demonstrations, check_layout, load_episodes
 from daytwo.memory.replay import Layout, Replay, Successes, with_bounds
 from daytwo.policies.cloning import cloning_loss
 from daytwo.policies.config import LearnerConfig
-from daytwo.policies.policy import LearnerPolicy
+from daytwo.policies.policy import LearnerPolicy, check_finite
 from daytwo.policies.resume import read, write
 
 
@@ -59,6 +60,8 @@ class Learner(SAC):
     ) -> None:
         self.config = config or LearnerConfig()
         torch.set_float32_matmul_precision("medium")  # twice the speed at fp32 accuracy on CPUs
+        env = maybe_make_env(env, verbose)
+        _check_spaces(env.observation_space, env.action_space)
         super().__init__(
             LearnerPolicy,  # type: ignore[arg-type]
             env,
@@ -72,7 +75,6 @@ class Learner(SAC):
             verbose=verbose,
             _init_setup_model=False,
         )
-        _check_spaces(self.observation_space, self.action_space)
         self._setup_model()
         if demos is not None:
             self._teach(demos)
@@ -156,6 +158,7 @@ class Learner(SAC):
             reset_num_timesteps: start counting anew.
             progress_bar: Stable-Baselines3's.
         """
+        self._begin_anew |= reset_num_timesteps or self._last_obs is None  # it resets then
         total, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
@@ -176,9 +179,10 @@ class Learner(SAC):
         if self._begin_anew:
             self._begin_episodes()
         obs = np.asarray(self._last_obs, dtype=np.float32)
+        check_finite("observation", obs)
         action = self._explore(obs)
         self.env.step_async(self.policy.unscale_action(action))
-        if len(self.practice) >= self.config.start_after:
+        if len(self.practice) >= max(self.config.start_after, 1):
             for _ in range(self.config.updates_per_step):
                 self._update()
         next_obs, reward, done, infos = self.env.step_wait()
@@ -220,8 +224,8 @@ class Learner(SAC):
         for i in np.flatnonzero(done):
             after[i] = infos[i]["terminal_observation"]
             terminated[i] = not infos[i].get("TimeLimit.truncated", False)
-        _check_finite("observation", after)
-        _check_finite("reward", reward)
+        check_finite("observation", after)
+        check_finite("reward", reward)
         rows = self.layout.rows(obs, action, reward, terminated, after)
         for i, episode in self.practice.add(rows, done):
             if terminated[i] and infos[i].get("is_success", False):
@@ -316,16 +320,9 @@ def _check_spaces(observation: gym.Space[Any], action: gym.Space[Any]) -> None:
             f"observation space {observation}: expected a one-dimensional Box; wrap the "
             "environment with gymnasium.wrappers.FlattenObservation"
         )
-    bounded = isinstance(action, box) and action.is_bounded()
+    bounded = isinstance(action, box) and action.is_bounded() and (action.low < action.high).all()
     if not bounded or len(action.shape or ()) != 1:
-        raise InputError(f"action space {action}: expected a one-dimensional, bounded Box")
-
-
-def _check_finite(what: str, values: NDArray[np.floating]) -> None:
-    if not np.isfinite(values).all():
-        where = np.argwhere(~np.isfinite(values))[0]
-        element = f", element {where[1]}" if len(where) > 1 else ""
         raise InputError(
-            f"{what} of environment {where[0]}{element} is {values[tuple(where)]}; "
-            "every number must be finite"
+            f"action space {action}: expected a one-dimensional, bounded Box with a range in each "
+            "element"
         )

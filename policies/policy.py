@@ -6,11 +6,14 @@ from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
+from daytwo.errors import InputError
 from daytwo.policies.networks import Actor, Critics, Normalizer
 
 
@@ -39,6 +42,17 @@ class LearnerPolicy(BasePolicy):
         self.critic = Critics(obs, action, hidden)
         self.critic_target = deepcopy(self.critic).requires_grad_(False)
 
+    def predict(
+        self,
+        observation: NDArray[Any] | dict[str, NDArray[Any]],
+        state: tuple[NDArray[Any], ...] | None = None,
+        episode_start: NDArray[Any] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
+        """As in Stable-Baselines3; InputError for an observation that is not finite."""
+        check_finite("observation", np.atleast_2d(np.asarray(observation, dtype=np.float32)))
+        return super().predict(observation, state, episode_start, deterministic)
+
     def forward(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         return self._predict(observation, deterministic)
 
@@ -49,3 +63,14 @@ class LearnerPolicy(BasePolicy):
         if deterministic:
             return torch.tanh(mean)
         return torch.tanh(mean + torch.randn_like(mean) * log_std.exp())
+
+
+def check_finite(what: str, values: NDArray[np.floating]) -> None:
+    """Refuse values (n,) or (n, k) of n environments that are not finite; InputError names one."""
+    if not np.isfinite(values).all():
+        where = np.argwhere(~np.isfinite(values))[0]
+        element = f", element {where[1]}" if len(where) > 1 else ""
+        raise InputError(
+            f"{what} of environment {where[0]}{element} is {values[tuple(where)]}; "
+            "every number must be finite"
+        )
