@@ -1,6 +1,7 @@
 """Gymnasium faces: `gymnasium.make("daytwo/Place-v0")` and `gymnasium.make_vec(...)`.
 
-Installing daytwo announces the ids to Gymnasium (entry point group `gymnasium.envs`).
+Importing this module registers the ids; `gymnasium.make("daytwo.sim.gym_env:daytwo/Place-v0")`
+does so by itself. (Gymnasium 1 no longer looks for entry points of installed packages.)
 """
 
 from __future__ import annotations
@@ -145,3 +146,6 @@ def register_envs() -> None:
                 vector_entry_point="daytwo.sim.gym_env:TaskVectorEnv",
                 kwargs={"task": name},
             )
+
+
+register_envs()

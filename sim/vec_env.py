@@ -65,7 +65,8 @@ class BatchVecEnv(VecEnv):
         return self.world.observe()
 
     def step_async(self, actions: NDArray[np.float32]) -> None:
-        self._pending = self._pool.submit(self.world.step, actions)
+        own = np.array(actions)  # the caller may use its array again before `step_wait`
+        self._pending = self._pool.submit(self.world.step, own)
 
     def step_wait(self) -> VecEnvStepReturn:
         assert self._pending is not None, "step_wait() without step_async()"
