@@ -117,14 +117,16 @@ class TaskVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[
         dict[str, Any],
     ]:
         result = self.world.step(actions)
-        info: dict[str, Any] = {"success": result.success, "is_success": result.success}
+        outcome = {"success": result.success, "is_success": result.success}
+        info: dict[str, Any] = dict(outcome)
         done = result.terminated | result.truncated
         obs = result.obs
         if done.any():
             final = np.full(self.num_envs, None, dtype=object)
-            final[done] = list(obs[done])
+            for i in np.flatnonzero(done):
+                final[i] = obs[i]
             info |= {"final_obs": final, "_final_obs": done}
-            info |= {"final_info": dict(info), "_final_info": done}
+            info |= {"final_info": outcome, "_final_info": done}
             self._draw(np.flatnonzero(done))
             obs = self.world.observe()
         return obs, result.reward.astype(np.float64), result.terminated, result.truncated, info
