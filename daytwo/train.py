@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 
 from daytwo.curricula.textbook import load_textbook
@@ -57,6 +59,8 @@ def train(
     else:
         folder.create()
 
+    # Updates and physics compute at the same time: they share the cores.
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     # What an earlier stretch of the run left belongs to an earlier policy.
     shutil.rmtree(folder.videos, ignore_errors=True)
     for stale in (folder.exam, folder.report):

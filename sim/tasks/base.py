@@ -117,7 +117,11 @@ class Task(ABC):
         low, high = self.centre[:2] - 0.9 * self.extent[:2], self.centre[:2] + 0.9 * self.extent[:2]
         point = p[:, :2] + offset
         mirrored = p[:, :2] - offset
-        return np.clip(np.where((point < low) | (point > high), mirrored, point), low, high)
+        point = np.clip(np.where((point < low) | (point > high), mirrored, point), low, high)
+        # Where the workspace is too shallow for that, go sideways, towards its middle.
+        near = np.linalg.norm(point - p[:, :2], axis=1) < least - 1e-9
+        sideways = p[:, :2] - np.stack([0 * p[:, 1], np.copysign(least, p[:, 1])], axis=1)
+        return np.where(near[:, None], sideways, point)
 
     def cube(self, u: Array, difficulty: Array) -> tuple[Array, Array, Array]:
         """Half-size [m], mass [kg] and friction of cubes, each (k,), from three numbers in u.

@@ -22,6 +22,9 @@ class Push(Task):
         half, placement.mass[:, 0], placement.friction[:, 0] = self.cube(u[:, 0:3], difficulty)
         placement.half[:, 0] = half
         cube = self.on_table(u[:, 3:5], difficulty * 0.7, half)
+        room = np.minimum(self.extent[:2] - 0.01, 0.05)  # for the gripper behind the cube
+        inside = self.extent[:2] - room
+        cube[:, :2] = np.clip(cube[:, :2], self.centre[:2] - inside, self.centre[:2] + inside)
         placement.p_object[:, 0] = cube
         placement.yaw_object[:, 0] = self.yaw(u[:, 5], difficulty)
         placement.p_goal[:, :2] = self.beside(cube, u[:, 6:8], difficulty * 0.7, least=0.05)

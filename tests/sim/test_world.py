@@ -111,4 +111,5 @@ def test_diverged_physics_is_counted_and_ends_the_attempt() -> None:
     assert world.diverged == 1
     assert result.truncated.tolist() == [False, False, True, False]
     assert not result.success.any()
-    assert np.isfinite(result.obs).all() and np.isfinite(result.reward).all()
+    assert np.isfinite(result.obs).all()
+    assert np.isfinite(result.reward).all()
