@@ -17,7 +17,6 @@ from stable_baselines3.common.callbacks import (
     EvalCallback,
     StopTrainingOnRewardThreshold,
 )
-from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -53,20 +52,6 @@ def test_learns_a_sparse_task_better_than_it_was_shown() -> None:
     assert before < 0.5
     assert rate >= 0.9
     assert steps < 0.9 * np.mean([len(e) for e in shown])  # imitation alone would be as slow
-
-
-PENDULUM = LearnerConfig(
-    batch_size=256, good_share=0.0, discount=0.97, tau=0.01, noise=0.6, entropy=0.2,
-    entropy_per_action=-1.0, ramp_updates=0, start_after=500,
-)  # fmt: skip
-
-
-@pytest.mark.slow
-def test_learns_pendulum_without_being_shown() -> None:
-    learner = Learner(gym.make("Pendulum-v1"), None, PENDULUM, seed=0)
-    learner.learn(8000)
-    mean, _ = evaluate_policy(learner, Monitor(gym.make("Pendulum-v1")), n_eval_episodes=10)
-    assert mean > -250  # a random policy gets about -1200, a good one -150
 
 
 def test_the_same_seed_gives_the_same_learner() -> None:
