@@ -37,7 +37,7 @@ class NormedSAC(SACPolicy):
         critic = super().make_critic(features_extractor or FlattenExtractor(self.observation_space))
         for i, net in enumerate(critic.q_networks):
             layers: list[nn.Module] = []
-            for layer in net:
+            for layer in net.children():
                 layers.append(layer)
                 if isinstance(layer, nn.Linear) and layer.out_features == HIDDEN:
                     layers.append(nn.LayerNorm(HIDDEN, elementwise_affine=False))
@@ -91,11 +91,17 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
 
 def flops() -> float:
     """Floating point operations in the matrix products of one of the learner's updates."""
-    critics = 2 * ((OBS + ACTION) * HIDDEN + HIDDEN * HIDDEN + HIDDEN)
-    actor = OBS * HIDDEN + HIDDEN * HIDDEN + HIDDEN * 2 * ACTION
-    # Critics: target, forward, backward for weights and inputs; again forward and inputs alone.
-    # Actor: at the next observation, forward, backward for weights and inputs.
-    return 2.0 * BATCH * (6 * critics + 4 * actor)
+    first, hidden, last = (OBS + ACTION) * HIDDEN, HIDDEN * HIDDEN, HIDDEN
+    critics = 2 * (
+        3 * (first + hidden + last)  # forward: targets, values, values of the actor's actions
+        + (first + hidden + last)  # the weights' gradients
+        + 2 * (hidden + last)  # back through the layers, for the weights and for the actions
+        + ACTION * HIDDEN  # to the actions
+    )
+    first, last = OBS * HIDDEN, HIDDEN * 2 * ACTION
+    actor = 2 * (first + hidden + last)  # forward: at the next observation and at this one
+    actor += (first + hidden + last) + (hidden + last)  # the weights' gradients, and back
+    return 2.0 * BATCH * (critics + actor)
 
 
 def _figures(rates: dict[str, list[float]]) -> dict[str, float]:
@@ -126,7 +132,7 @@ def _gemm() -> Callable[[], None]:
 
 def _learner(seed: int) -> Learner:
     config = LearnerConfig(batch_size=BATCH, hidden=HIDDEN, practice_size=STORED)
-    learner = Learner(Silent(), config=config, seed=seed, device="cpu")  # type: ignore[arg-type]
+    learner = Learner(Silent(), config=config, seed=seed, device="cpu")
     rng = np.random.default_rng(seed)
     for _ in range(STORED):
         obs, after = rng.normal(size=(2, 1, OBS)).astype(np.float32)
@@ -140,7 +146,7 @@ def _learner(seed: int) -> Learner:
 def _sac(policy: type[SACPolicy], seed: int) -> SAC:
     sac = SAC(
         policy,
-        Silent(),  # type: ignore[arg-type]
+        Silent(),
         batch_size=BATCH,
         buffer_size=STORED,
         policy_kwargs={"net_arch": [HIDDEN, HIDDEN]},

@@ -56,7 +56,7 @@ def clone(
     optimizer = torch.optim.Adam(policy.actor.parameters(), lr=config.actor_rate, fused=True)
     for _ in range(updates):
         batch = torch.randint(len(obs), (config.batch_size,), generator=generator)
-        mean, _ = policy.actor(policy.scale(obs[batch]))
+        mean, _ = policy.actor.gaussian(policy.scale(obs[batch]))
         loss = cloning_loss(torch.tanh(mean), shown[batch])
         optimizer.zero_grad()
         loss.backward()

@@ -26,6 +26,7 @@ from daytwo.memory.episodes import Demonstrations, check_layout, load_episodes
 from daytwo.memory.replay import Layout, Replay, Successes, with_bounds
 from daytwo.policies.cloning import cloning_loss
 from daytwo.policies.config import LearnerConfig
+from daytwo.policies.mlp import Tape
 from daytwo.policies.policy import LearnerPolicy, check_finite
 from daytwo.policies.resume import read, write
 
@@ -47,6 +48,9 @@ class Learner(SAC):
     """
 
     policy: LearnerPolicy  # type: ignore[assignment]
+    log_ent_coef: Tensor
+    ent_coef_optimizer: torch.optim.Adam
+    target_entropy: float
 
     def __init__(
         self,
@@ -84,7 +88,9 @@ class Learner(SAC):
         self._setup_lr_schedule()
         self.set_random_seed(self.seed)
         obs, action = self.observation_space.shape, self.action_space.shape
-        assert obs is not None and action is not None and self.env is not None
+        assert obs is not None
+        assert action is not None
+        assert self.env is not None
         self.policy = LearnerPolicy(
             self.observation_space,
             self.action_space,  # type: ignore[arg-type]
@@ -209,7 +215,7 @@ class Learner(SAC):
         policy = self.policy
         x = torch.from_numpy(obs).to(self.device)
         noise = self._noise(len(obs))
-        return np.asarray(policy.actor.sample(policy.scale(x), noise)[0].cpu().numpy())
+        return np.asarray(policy.actor.sample(policy.scale(x), noise).action.cpu().numpy())
 
     def _remember(
         self,
@@ -239,13 +245,18 @@ class Learner(SAC):
         for _ in range(updates):
             rows = self.successes.sample(self.config.batch_size, self.rng)
             obs, shown, *_ = self.layout.split(rows)
-            mean, _ = self.policy.actor(self.policy.scale(obs))
+            mean, _ = self.policy.actor.gaussian(self.policy.scale(obs))
             self._descend(self.actor_optimizer, cloning_loss(torch.tanh(mean), shown))
         self.n_updates += updates
         self.cloned = self.n_updates
 
+    @torch.no_grad()
     def _update(self) -> None:
-        """One gradient update of critics, actor and entropy coefficient."""
+        """One gradient update of critics, actor and entropy coefficient.
+
+        Losses are followed by their derivatives by what the networks put out; see
+        `daytwo.policies.mlp` for why.
+        """
         config, policy = self.config, self.policy
         n_good = int(config.good_share * config.batch_size) if len(self.successes) else 0
         parts = [self.practice.sample(config.batch_size - n_good, self.rng)]
@@ -253,38 +264,44 @@ class Learner(SAC):
             parts.insert(0, self.successes.sample(n_good, self.rng))
         obs, action, reward, goes_on, next_obs, bound = self.layout.split(torch.cat(parts))
         obs, next_obs = policy.scale(obs), policy.scale(next_obs)
-        entropy = self.log_ent_coef.detach().exp()
+        noise, next_noise = self._noise(2 * len(obs)).chunk(2)
+        entropy, tape = self.log_ent_coef.exp(), Tape()
 
-        with torch.no_grad():
-            next_action, next_log_prob, _ = policy.actor.sample(next_obs, self._noise(len(obs)))
-            next_q = policy.critic_target(next_obs, next_action).amin(0) - entropy * next_log_prob
-            target = torch.maximum(reward + config.discount * goes_on * next_q, bound)
-        q = policy.critic(obs, action)
-        self._descend(self.critic_optimizer, ((q - target) ** 2).mean(1).sum())
+        # Critics: the mean over the batch of (q - target)^2, of both critics.
+        then = policy.actor.sample(next_obs, next_noise)
+        next_q = policy.critic_target.values(next_obs, then.action).amin(0)
+        next_q -= entropy * then.log_prob
+        target = torch.maximum(reward + config.discount * goes_on * next_q, bound)
+        q = policy.critic.values(obs, action, tape)
+        policy.critic.weight_gradient(tape, (2 / len(obs) * (q - target)).unsqueeze(-1))
+        self.critic_optimizer.step()
 
+        # Actor: climb * mean(entropy * log_prob - value) + cloning * cloning_loss.
+        tried = policy.actor.sample(obs, noise)
+        q = policy.critic.values(obs, tried.action, tape)
+        value, critic = q.min(0, keepdim=True)
         maturity = min(1.0, (self.n_updates - self.cloned) / max(config.ramp_updates, 1))
-        policy.critic.requires_grad_(False)  # the actor's loss needs no gradient of the critics
-        tried, log_prob, mean_action = policy.actor.sample(obs, self._noise(len(obs)))
-        value = policy.critic(obs, tried).amin(0)
-        climb = (entropy * log_prob - value).mean() / value.detach().abs().mean().clamp_min(1e-3)
-        loss = maturity * config.q_weight * climb
+        climb = maturity * config.q_weight / value.abs().mean().clamp_min(1e-3) / len(obs)
+        by_q = torch.zeros_like(q).scatter_(0, critic, -climb.expand_as(value))
+        by_action = policy.critic.input_gradient(tape, by_q.unsqueeze(-1), start=self.layout.obs)
+        by_log_prob = (climb * entropy).expand(len(obs))
+        by_mean_action = torch.zeros_like(action)
         if n_good:
-            loss = loss + config.cloning * cloning_loss(mean_action[:n_good], action[:n_good])
-        self._descend(self.actor_optimizer, loss)
-        policy.critic.requires_grad_(True)
+            off = tried.mean_action[:n_good] - action[:n_good]
+            by_mean_action[:n_good] = 2 * config.cloning / n_good * off
+        policy.actor.gradient(tried, by_action, by_log_prob, by_mean_action)
+        self.actor_optimizer.step()
 
-        surprise = (log_prob.detach() + self.target_entropy).mean()
-        self._descend(self.ent_coef_optimizer, -self.log_ent_coef * surprise)
-        with torch.no_grad():
-            torch._foreach_lerp_(
-                list(policy.critic_target.parameters()), list(policy.critic.parameters()), self.tau
-            )
+        # Entropy coefficient: -log_ent_coef * mean(log_prob + target_entropy).
+        self.log_ent_coef.grad = -(tried.log_prob.mean() + self.target_entropy)
+        self.ent_coef_optimizer.step()
+        policy.critic_target.flat.lerp_(policy.critic.flat, self.tau)
         self.n_updates += 1
 
     @staticmethod
     def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
 
     def _noise(self, n: int) -> Tensor:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from daytwo.policies.mlp import MLP, Tape
 
 MIN_STD = 1e-3  # an observation element that hardly varies is not blown up beyond this
 CLIP = 5.0  # standardised observations stay within
@@ -42,54 +45,64 @@ class Normalizer(nn.Module):
         self.count.fill_(total)
 
 
-class Actor(nn.Module):
+class Actor(MLP):
     """Gaussian over actions, squashed by tanh (Haarnoja et al., 2018, app. C)."""
 
     def __init__(self, obs_dim: int, action_dim: int, hidden: int, noise: float) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Linear(obs_dim, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
-        )
-        self.head = nn.Linear(hidden, 2 * action_dim)
+        super().__init__((obs_dim, hidden, hidden, 2 * action_dim))
         with torch.no_grad():  # start with the same small noise in every state
-            self.head.weight[action_dim:] = 0.0
-            self.head.bias[action_dim:] = math.log(noise)
+            weight, bias = self.layers()[-1]
+            weight[..., action_dim:] = 0.0
+            bias[..., action_dim:] = math.log(noise)
 
-    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+    def gaussian(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation before tanh, (b, a) each."""
-        mean, log_std = self.head(self.body(obs)).chunk(2, dim=-1)
+        mean, log_std = self(obs)[0].chunk(2, dim=-1)
         return mean, log_std.clamp(*LOG_STD)
 
-    def sample(self, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Actions (b, a) from standard normal `noise`, their log-probability (b,), the mean's
-        action (b, a).
-        """
-        mean, log_std = self(obs)
-        u = mean + noise * log_std.exp()
-        log_prob = (-0.5 * noise**2 - log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
-        log_prob = log_prob - 2 * (math.log(2) - u - F.softplus(-2 * u)).sum(-1)
-        return torch.tanh(u), log_prob, torch.tanh(mean)
+    def sample(self, obs: Tensor, noise: Tensor) -> Sample:
+        """Actions from standard normal `noise` (b, a)."""
+        tape = Tape()
+        mean, raw = self(obs, tape)[0].chunk(2, dim=-1)
+        log_std = raw.clamp(*LOG_STD)
+        spread = noise * log_std.exp()
+        u = mean + spread
+        # Of the Gaussian, less the logarithm of tanh's slope.
+        terms = F.softplus(-2 * u).add_(u).mul_(2).sub_(log_std).addcmul_(noise, noise, value=-0.5)
+        log_prob = terms.sum(-1) - u.shape[-1] * (2 * math.log(2) + 0.5 * math.log(2 * math.pi))
+        inside = (raw >= LOG_STD[0]) & (raw <= LOG_STD[1])
+        return Sample(torch.tanh(u), log_prob, torch.tanh(mean), spread, inside, tape)
+
+    @torch.no_grad()
+    def gradient(self, s: Sample, action: Tensor, log_prob: Tensor, mean_action: Tensor) -> None:
+        """Set the gradient of a loss, given its gradients by `sample`'s outputs."""
+        lp = log_prob.unsqueeze(-1)
+        by_u = action * (1 - s.action**2) + 2 * lp * s.action
+        by_mean = by_u + mean_action * (1 - s.mean_action**2)
+        by_log_std = (by_u * s.spread - lp) * s.inside
+        self.weight_gradient(s.tape, torch.cat([by_mean, by_log_std], dim=-1).unsqueeze(0))
 
 
-class Critics(nn.Module):
+class Sample(NamedTuple):
+    """What `Actor.sample` draws, and what its gradient needs."""
+
+    action: Tensor  # (b, a) in [-1, 1]
+    log_prob: Tensor  # (b,)
+    mean_action: Tensor  # (b, a), the mean's action
+    spread: Tensor  # (b, a), noise before tanh
+    inside: Tensor  # (b, a), where the standard deviation is not at its limits
+    tape: Tape
+
+
+class Critics(MLP):
     """Two critics with layer normalisation, as one batched product a layer.
 
     Layer normalisation bounds what critics say of actions nobody tried (Ball et al., RLPD, 2023).
     """
 
     def __init__(self, obs_dim: int, action_dim: int, hidden: int) -> None:
-        super().__init__()
-        sizes = (obs_dim + action_dim, hidden, hidden, 1)
-        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for n_in, n_out in zip(sizes, sizes[1:], strict=False):
-            bound = 1 / math.sqrt(n_in)  # as nn.Linear
-            self.weights.append(nn.Parameter(torch.empty(2, n_in, n_out).uniform_(-bound, bound)))
-            self.biases.append(nn.Parameter(torch.empty(2, 1, n_out).uniform_(-bound, bound)))
+        super().__init__((obs_dim + action_dim, hidden, hidden, 1), n=2, norm=True)
 
-    def forward(self, obs: Tensor, action: Tensor) -> Tensor:
+    def values(self, obs: Tensor, action: Tensor, tape: Tape | None = None) -> Tensor:
         """Values (2, b) of observations (b, o) and actions (b, a)."""
-        x = torch.cat([obs, action], dim=-1).expand(2, -1, -1)
-        for i in range(2):
-            x = torch.baddbmm(self.biases[i], x, self.weights[i])
-            x = F.relu(F.layer_norm(x, x.shape[-1:]))
-        return torch.baddbmm(self.biases[2], x, self.weights[2]).squeeze(-1)
+        return self(torch.cat([obs, action], dim=-1), tape).squeeze(-1)

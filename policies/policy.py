@@ -59,7 +59,7 @@ class LearnerPolicy(BasePolicy):
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         """Actions (n, a) in [-1, 1]; exploration draws from torch's global generator."""
         assert isinstance(observation, Tensor)
-        mean, log_std = self.actor(self.scale(observation.float()))
+        mean, log_std = self.actor.gaussian(self.scale(observation.float()))
         if deterministic:
             return torch.tanh(mean)
         return torch.tanh(mean + torch.randn_like(mean) * log_std.exp())

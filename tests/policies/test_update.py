@@ -1,0 +1,73 @@
+"""An update's written-out derivatives against autograd's of the losses they stand for."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+from point_env import PointEnv, show
+from torch import Tensor
+from torch.nn import functional as F
+
+from daytwo.policies.cloning import cloning_loss
+from daytwo.policies.config import LearnerConfig
+from daytwo.policies.learner import Learner
+from daytwo.policies.networks import Actor
+
+CONFIG = LearnerConfig(
+    hidden=16, batch_size=64, practice_size=2000, success_size=500, start_after=50,
+    warm_updates=20, ramp_updates=10, entropy=0.1,
+)  # fmt: skip
+
+
+def sample(actor: Actor, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    mean, log_std = actor.gaussian(obs)
+    u = mean + noise * log_std.exp()
+    log_prob = torch.distributions.Normal(mean, log_std.exp()).log_prob(u)
+    log_prob = log_prob - torch.log(4 * torch.sigmoid(2 * u) * torch.sigmoid(-2 * u))
+    return torch.tanh(u), log_prob.sum(-1), torch.tanh(mean)
+
+
+@pytest.mark.parametrize("taught", [True, False])
+def test_update_descends_the_losses(taught: bool) -> None:
+    demos = show(5) if taught else None
+    learner = Learner(PointEnv(), demos=demos, config=CONFIG, seed=1, device="cpu")
+    learner.learn(80)
+    before, generator = deepcopy(learner.policy), learner.rng.get_state()
+    entropy, maturity = learner.log_ent_coef.exp().item(), 1.0
+    assert learner.n_updates - learner.cloned >= CONFIG.ramp_updates
+    learner._update()
+
+    # The same draws, in the same order.
+    learner.rng.set_state(generator)
+    n_good = CONFIG.batch_size // 2 if len(learner.successes) else 0
+    parts = [learner.practice.sample(CONFIG.batch_size - n_good, learner.rng)]
+    if n_good:
+        parts.insert(0, learner.successes.sample(n_good, learner.rng))
+    rows = torch.cat(parts)
+    noise, next_noise = learner._noise(2 * len(rows)).chunk(2)
+    obs, action, reward, goes_on, next_obs, bound = learner.layout.split(rows)
+    obs, next_obs = before.scale(obs), before.scale(next_obs)
+
+    next_action, next_log_prob, _ = sample(before.actor, next_obs, next_noise)
+    next_q = before.critic_target.values(next_obs, next_action).amin(0) - entropy * next_log_prob
+    target = torch.maximum(reward + CONFIG.discount * goes_on * next_q, bound).detach()
+    q = before.critic.values(obs, action)
+    critic_loss = 2 * F.mse_loss(q, target.expand(2, -1))
+    (expected,) = torch.autograd.grad(critic_loss, before.critic.flat)
+    torch.testing.assert_close(learner.policy.critic.flat.grad, expected, rtol=1e-3, atol=1e-5)
+
+    tried, log_prob, mean_action = sample(before.actor, obs, noise)
+    value = learner.policy.critic.values(obs, tried).amin(0)  # of the critics just updated
+    climb = (entropy * log_prob - value).mean() / value.detach().abs().mean().clamp_min(1e-3)
+    loss = maturity * CONFIG.q_weight * climb
+    if n_good:
+        loss = loss + CONFIG.cloning * cloning_loss(mean_action[:n_good], action[:n_good])
+    (expected,) = torch.autograd.grad(loss, before.actor.flat)
+    torch.testing.assert_close(learner.policy.actor.flat.grad, expected, rtol=1e-3, atol=1e-5)
+
+    surprise = -(log_prob.mean() + learner.target_entropy)
+    torch.testing.assert_close(learner.log_ent_coef.grad, surprise.detach(), rtol=1e-4, atol=1e-5)
+    moved = before.critic_target.flat.lerp(learner.policy.critic.flat, CONFIG.tau)
+    torch.testing.assert_close(learner.policy.critic_target.flat, moved.detach())
