@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from numbers import Real
 
 from daytwo.errors import InputError
 
@@ -40,7 +39,7 @@ class LearnerConfig:
         inside = {"good_share": (0, 1), "discount": (0, 1), "tau": (0, 1)}
         for field in fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, Real):
+            if not isinstance(value, int | float):
                 raise InputError(f"{field.name} must be a number; found {value!r}")
             low, high = inside.get(field.name, (None, None))
             if low is not None and not low <= value <= high:

@@ -145,7 +145,7 @@ class Learner(SAC):
 
     # Practice.
 
-    def learn(  # type: ignore[override]
+    def learn(
         self,
         total_timesteps: int,
         callback: MaybeCallback = None,
@@ -193,7 +193,7 @@ class Learner(SAC):
                 self._update()
         next_obs, reward, done, infos = self.env.step_wait()
         self._remember(obs, action, reward, done, next_obs, infos)  # type: ignore[arg-type]
-        self._last_obs = next_obs
+        self._last_obs = next_obs  # type: ignore[assignment]
         self.num_timesteps += self.n_envs
         self._update_info_buffer(infos, done)
         self._episode_num += int(done.sum())
@@ -227,7 +227,7 @@ class Learner(SAC):
         infos: list[dict[str, Any]],
     ) -> None:
         terminated, after = done.copy(), np.array(next_obs, dtype=np.float32)
-        for i in np.flatnonzero(done):
+        for i in np.flatnonzero(done).tolist():
             after[i] = infos[i]["terminal_observation"]
             terminated[i] = not infos[i].get("TimeLimit.truncated", False)
         check_finite("observation", after)
