@@ -69,7 +69,7 @@ META = st.dictionaries(
 
 
 @given(PARTS, META)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_round_trip(parts: Parts, meta: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "deep" / "checkpoint"
@@ -114,7 +114,7 @@ def test_no_checkpoint_at_all(tmp_path: Path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_damage_is_found_and_the_file_named(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "c"

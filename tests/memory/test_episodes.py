@@ -57,7 +57,7 @@ def same(a: Episode, b: Episode) -> bool:
 
 
 @given(st.lists(episodes(), min_size=1, max_size=4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_folder_gives_back_what_it_was_given(given_episodes: list[Episode]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         save_episodes(given_episodes, Path(folder) / "demos")
@@ -81,7 +81,7 @@ def test_episodes_of_before_are_neither_mixed_in_nor_lost(tmp_path: Path) -> Non
 
 
 @given(st.sampled_from(["observations", "actions", "rewards"]), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_number_that_is_not_finite_is_named(field: str, data: st.DataObject) -> None:
     array = np.array(GOOD[field])
     where = tuple(data.draw(st.integers(0, n - 1)) for n in array.shape)
@@ -105,7 +105,7 @@ ANYTHING = st.one_of(
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # overflow into float32, refused after it
 @given(st.sampled_from(["observations", "actions", "rewards"]), ANYTHING)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_any_array_makes_a_sound_episode_or_one_clear_error(field: str, value: Any) -> None:
     with contextlib.suppress(InputError):
         sound(Episode(**(GOOD | {field: value})))
@@ -144,7 +144,7 @@ def npz(arrays: dict[str, Any]) -> bytes:
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_damaged_file_is_an_episode_or_one_clear_error(data: st.DataObject) -> None:
     """Bytes overwritten, cut out or put in anywhere."""
     content = bytearray(npz(GOOD))
@@ -166,7 +166,7 @@ def test_a_damaged_file_is_an_episode_or_one_clear_error(data: st.DataObject) ->
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @given(st.dictionaries(st.sampled_from(sorted(GOOD)), ANY_ARRAY, min_size=1, max_size=3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_file_of_other_arrays_is_an_episode_or_one_clear_error(change: dict[str, Any]) -> None:
     read(npz(GOOD | change))
 

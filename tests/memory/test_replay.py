@@ -53,7 +53,7 @@ class Model:
 
 
 @given(runs())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_ring_is_a_list_of_the_latest_steps(run: tuple[int, int, list[list[bool]]]) -> None:
     n, capacity, steps = run
     ring, model = Replay(capacity, n, LAYOUT, "cpu"), Model(n, max(capacity // n, 1))
@@ -97,7 +97,7 @@ def test_sampling_is_uniform() -> None:
 
 
 @given(runs(), st.integers(0, 24))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_restored_ring_goes_on_exactly(
     run: tuple[int, int, list[list[bool]]], saved_at: int
 ) -> None:
@@ -145,7 +145,7 @@ REWARDS = st.lists(st.floats(-3, 3, width=32), min_size=1, max_size=8)
 
 
 @given(REWARDS, st.floats(0, 1))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_bounds_are_the_discounted_returns_that_followed(
     rewards: list[float], discount: float
 ) -> None:
@@ -157,7 +157,7 @@ def test_bounds_are_the_discounted_returns_that_followed(
 
 
 @given(REWARDS, st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_rows_hold_the_episode(rewards: list[float], terminated: bool) -> None:
     episode = make_episode(rewards, terminated)
     obs, action, reward, goes_on, next_obs, bound = LAYOUT.split(episode_rows(episode, LAYOUT, 0.9))
@@ -177,7 +177,7 @@ def test_bounds_leave_the_given_rows_alone() -> None:
 
 
 @given(st.integers(1, 12), st.lists(st.integers(1, 20), max_size=8))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_own_successes_are_the_latest(capacity: int, lengths: list[int]) -> None:
     successes, model = Successes(capacity, LAYOUT, "cpu"), deque[int](maxlen=capacity)
     first = 0

@@ -75,17 +75,15 @@ def show(n: int, speed: float = 0.5, seed: int = 0, **kwargs: Any) -> list[Episo
     return shown
 
 
-def attempt(policy: Any, n: int, seed: int = 10_000, **kwargs: Any) -> tuple[float, float]:
+def attempt(policy: Any, n: int, seed: int = 10_000) -> tuple[float, float]:
     """Share of n attempts that succeed, and the steps they take on average."""
-    env, successes, steps = PointEnv(**kwargs), 0, 0
-    obs, _ = env.reset(seed=seed)
-    for _ in range(n):
-        over = False
-        while not over:
-            action, _ = policy.predict(obs, deterministic=True)
-            obs, reward, terminated, truncated, _ = env.step(action)
-            over = terminated or truncated
-        successes += int(reward > 0)
-        steps += env.steps
-        obs, _ = env.reset()
-    return successes / n, steps / n
+    envs = [PointEnv() for _ in range(n)]
+    obs = np.array([env.reset(seed=seed + i)[0] for i, env in enumerate(envs)])
+    running, success, steps = np.ones(n, bool), np.zeros(n, bool), np.zeros(n)
+    while running.any():
+        action, _ = policy.predict(obs, deterministic=True)
+        steps += running
+        for i in np.flatnonzero(running):
+            obs[i], _, terminated, truncated, info = envs[i].step(action[i])
+            running[i], success[i] = not (terminated or truncated), info["is_success"]
+    return float(success.mean()), float(steps.mean())

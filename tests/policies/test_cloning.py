@@ -20,7 +20,7 @@ SMALL = LearnerConfig(hidden=64, batch_size=128, actor_rate=3e-3)
 def test_it_does_what_it_was_shown(tmp_path: Any) -> None:
     shown = show(40)
     save_episodes(shown, tmp_path)
-    policy = clone(tmp_path, updates=500, config=SMALL)
+    policy = clone(tmp_path, updates=300, config=SMALL)
     obs = np.concatenate([e.observations[:-1] for e in shown])
     actions = np.concatenate([e.actions for e in shown])
     imitated, _ = policy.predict(obs, deterministic=True)

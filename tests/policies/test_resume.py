@@ -53,10 +53,10 @@ def assert_equal(one: Path, other: Path) -> None:
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Learner, Path]:
     """A learner that saved in the middle of episodes, and went on; the replay has wrapped."""
     place = tmp_path_factory.mktemp("resume")
-    learner = Learner(points(), show(3), CONFIG, seed=5).learn(700)
+    learner = Learner(points(), show(3), CONFIG, seed=5).learn(550)
     assert learner.practice.length.any()
     learner.save(place / "middle", {"chapter": 3})
-    learner.learn(300, reset_num_timesteps=False)
+    learner.learn(150, reset_num_timesteps=False)
     learner.save(place / "end", {"chapter": 3})
     return learner, place
 
@@ -64,8 +64,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Learner, Path]:
 def test_a_loaded_learner_goes_on_exactly(saved: tuple[Learner, Path], tmp_path: Path) -> None:
     learner, place = saved
     loaded = Learner.load(place / "middle", points())
-    assert loaded.num_timesteps == 702  # whole steps of three environments
-    loaded.learn(300, reset_num_timesteps=False)
+    assert loaded.num_timesteps == 552  # whole steps of three environments
+    loaded.learn(150, reset_num_timesteps=False)
     loaded.save(tmp_path / "end", {"chapter": 3})
     assert_equal(place / "end", tmp_path / "end")
     one, other = (x.predict(OBS, deterministic=True)[0] for x in (learner, loaded))
@@ -99,11 +99,11 @@ from daytwo.policies.learner import Learner
 middle, end, demos = sys.argv[1:]
 np.random.seed(99); torch.manual_seed(99)  # nothing of the process may matter
 learner = Learner.load(middle, DummyVecEnv([PointEnv] * 3))
-learner.learn(300, reset_num_timesteps=False)
+learner.learn(150, reset_num_timesteps=False)
 learner.save(end, {"chapter": 3})
 
 save_episodes(show(2), demos)
-Learner(PointEnv(), demos, learner.config).learn(100)
+Learner(PointEnv(), demos, learner.config).learn(80)
 clone(demos, updates=5, config=learner.config)
 assert not any(name.split(".")[0] in ("mujoco", "pybullet") for name in sys.modules)
 """
@@ -122,7 +122,7 @@ def test_goes_on_exactly_in_the_simulated_world(tmp_path: Path) -> None:
     def world() -> BatchVecEnv:
         return BatchVecEnv(load_arm("panda"), ("reach",), 6, seed=1)
 
-    learner = Learner(world(), None, CONFIG, seed=5).learn(300)
+    learner = Learner(world(), None, CONFIG, seed=5).learn(240)
     learner.save(tmp_path / "middle")
     learner.learn(150, reset_num_timesteps=False).save(tmp_path / "end")
     loaded = Learner.load(tmp_path / "middle", world())

@@ -30,7 +30,7 @@ def random_q(chain: Chain, n: int, seed: int) -> Array:
 
 @pytest.mark.parametrize("name", ARMS)
 @given(SEEDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=7, deadline=None)
 def test_fk_is_the_urdf_s(name: str, seed: int) -> None:
     chain = chain_of(name)
     arm, q = chain.arm, random_q(chain_of(name), 4, seed)
@@ -44,7 +44,7 @@ def test_fk_is_the_urdf_s(name: str, seed: int) -> None:
 
 @pytest.mark.parametrize("name", ARMS)
 @given(SEEDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=7, deadline=None)
 def test_jacobian_is_the_derivative_of_fk(name: str, seed: int) -> None:
     chain, h = chain_of(name), 1e-6
     q = random_q(chain, 3, seed)
@@ -73,7 +73,7 @@ def test_a_batch_is_its_rows(name: str) -> None:
 
 @pytest.mark.parametrize("name", ARMS)
 @given(SEEDS, st.sampled_from([1.0, 1.0 / CONTROL_HZ, 0.002]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_a_step_keeps_position_and_velocity_limits(name: str, seed: int, dt: float) -> None:
     chain = chain_of(name)
     q, goal = random_q(chain, 16, seed), random_q(chain, 16, seed + 1)
@@ -89,7 +89,7 @@ def test_a_step_keeps_position_and_velocity_limits(name: str, seed: int, dt: flo
 
 @pytest.mark.parametrize("name", ARMS)
 @given(SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_ik_reaches_reachable_poses_to_a_millimetre(name: str, seed: int) -> None:
     """From home to poses in the workspace that some joint positions near by have."""
     chain = chain_of(name)
@@ -108,7 +108,7 @@ def test_ik_reaches_reachable_poses_to_a_millimetre(name: str, seed: int) -> Non
 
 @pytest.mark.parametrize("name", ARMS)
 @given(SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_ik_reaches_the_whole_workspace_with_the_tool_down(name: str, seed: int) -> None:
     """Point by point along straight lines at the speed limits, as the world drives it."""
     chain = chain_of(name)
