@@ -36,15 +36,14 @@ class LearnerConfig:
     start_after: int = 2_000  # transitions of practice before it is learned from
 
     def __post_init__(self) -> None:
-        inside = {"good_share": (0, 1), "discount": (0, 1), "tau": (0, 1)}
         for field in fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, int | float):
                 raise InputError(f"{field.name} must be a number; found {value!r}")
-            low, high = inside.get(field.name, (None, None))
-            if low is not None and not low <= value <= high:
-                raise InputError(f"{field.name} must lie in [{low}, {high}]; found {value}")
-            if low is None and field.name != "entropy_per_action" and not value >= 0:
+            if field.name in ("good_share", "discount", "tau"):
+                if not 0 <= value <= 1:
+                    raise InputError(f"{field.name} must lie in [0, 1]; found {value}")
+            elif field.name != "entropy_per_action" and not value >= 0:
                 raise InputError(f"{field.name} must not be negative; found {value}")
         for name in ("hidden", "batch_size", "practice_size", "success_size"):
             if getattr(self, name) < 1:
