@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 from daytwo.errors import InputError
@@ -38,8 +39,10 @@ class LearnerConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, int | float):
-                raise InputError(f"{field.name} must be a number; found {value!r}")
+            whole = field.type == "int"
+            if not isinstance(value, int if whole else int | float) or not math.isfinite(value):
+                kind = "whole" if whole else "finite"
+                raise InputError(f"{field.name} must be a {kind} number; found {value!r}")
             if field.name in ("good_share", "discount", "tau"):
                 if not 0 <= value <= 1:
                     raise InputError(f"{field.name} must lie in [0, 1]; found {value}")

@@ -74,3 +74,19 @@ def check_finite(what: str, values: NDArray[np.floating]) -> None:
             f"{what} of environment {where[0]}{element} is {values[tuple(where)]}; "
             "every number must be finite"
         )
+
+
+def check_spaces(observation: gym.Space[Any], action: gym.Space[Any]) -> None:
+    """Refuse spaces that the policy has no networks for; InputError names the one found."""
+    box = gym.spaces.Box
+    if not isinstance(observation, box) or observation.shape is None or len(observation.shape) != 1:
+        raise InputError(
+            f"observation space {observation}: expected a one-dimensional Box; wrap the "
+            "environment with gymnasium.wrappers.FlattenObservation"
+        )
+    bounded = isinstance(action, box) and action.is_bounded() and (action.low < action.high).all()
+    if not bounded or len(action.shape or ()) != 1:
+        raise InputError(
+            f"action space {action}: expected a one-dimensional, bounded Box with a range in each "
+            "element"
+        )

@@ -151,7 +151,7 @@ class Count(BaseCallback):
 
     def _on_step(self) -> bool:
         self.calls += 1
-        self.episodes += int(self.locals["done"].sum())
+        self.episodes += int(self.locals["dones"].sum())
         return self.calls < self.stop_at
 
     def _on_training_end(self) -> None:
@@ -310,7 +310,8 @@ def test_demonstrations_that_do_not_fit_are_named() -> None:
 @pytest.mark.parametrize(
     ("field", "bad"),
     [(f, b) for f, b in itertools.product(["good_share", "discount", "tau"], [-0.1, 1.1, np.nan])]
-    + [("batch_size", 0), ("hidden", 0), ("practice_size", -1), ("noise", -1.0), ("tau", "much")],
+    + [("batch_size", 0), ("hidden", 0), ("practice_size", -1), ("noise", -1.0), ("tau", "much")]
+    + [("hidden", 3.5), ("entropy_per_action", np.nan), ("actor_rate", np.inf)],
 )  # fmt: skip
 def test_settings_out_of_range_are_named(field: str, bad: Any) -> None:
     with pytest.raises(InputError, match=field):
