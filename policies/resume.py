@@ -94,7 +94,11 @@ def read(cls: type[L], path: Path, env: GymEnv | None, device: torch.device | st
         _load_optimizer(getattr(learner, name), parts[name])
     learner.practice.load_state_dict(_tensors(parts["practice"]))
     learner.successes.load_state_dict(_tensors(parts["successes"]))
-    learner.rng.set_state(torch.from_numpy(parts["random"]["torch"]))
+    random = torch.from_numpy(parts["random"]["torch"])
+    if len(random) == len(learner.rng.get_state()):
+        learner.rng.set_state(random)
+    else:  # drawn on another kind of device, whose stream of numbers this one does not have
+        learner.rng.manual_seed(meta["seed"] + meta["counters"]["n_updates"])
     learner.seeds.bit_generator.state = meta["seeds"]
     for name, value in meta["counters"].items():
         setattr(learner, name, value)
