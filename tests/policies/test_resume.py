@@ -14,7 +14,7 @@ from point_env import PointEnv, show
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from daytwo.errors import InputError
-from daytwo.memory.checkpoint import load_checkpoint
+from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.sim.arms import load_arm
@@ -205,3 +205,16 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, file: str) -> None:
 def test_no_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         Learner.load(tmp_path / "nowhere", points())
+
+
+def test_a_checkpoint_of_another_kind_of_device_goes_on(
+    saved: tuple[Learner, Path], tmp_path: Path
+) -> None:
+    """A CUDA generator's state is 16 bytes long; no CPU generator can take it up."""
+    parts, meta = load_checkpoint(saved[1] / "middle")
+    parts["random"]["torch"] = np.arange(16, dtype=np.uint8)
+    save_checkpoint(tmp_path / "cuda", parts, meta)
+    loaded = Learner.load(tmp_path / "cuda", points(), device="cpu")
+    updates = loaded.n_updates
+    loaded.learn(30, reset_num_timesteps=False)
+    assert loaded.n_updates > updates
