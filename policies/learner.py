@@ -108,6 +108,7 @@ class Learner(SAC):
         self.seeds = np.random.default_rng(self.seed)  # of the episodes begun
         self.n_updates = 0  # updates of all kinds
         self.cloned = 0  # of these, the ones before practice
+        self.curves: dict[str, Tensor] = {}  # of the latest update, for the log
         self._begin_anew = True
 
     def _optimizers(self, config: LearnerConfig) -> None:
@@ -174,6 +175,8 @@ class Learner(SAC):
         while self.num_timesteps < total and self._step(callback):
             if (self.num_timesteps // self.n_envs) % log_interval == 0:
                 self.logger.record("train/n_updates", self.n_updates, exclude="tensorboard")
+                for name, values in self.curves.items():
+                    self.logger.record(f"train/{name}", values.mean().item())
                 self.dump_logs()
         callback.on_training_end()
         return self
@@ -276,8 +279,8 @@ class Learner(SAC):
         next_q = policy.critic_target.values(next_obs, then.action).amin(0)
         next_q -= entropy * then.log_prob
         target = torch.maximum(reward + config.discount * goes_on * next_q, bound)
-        q = policy.critic.values(obs, action, tape)
-        policy.critic.weight_gradient(tape, (2 / len(obs) * (q - target)).unsqueeze(-1))
+        off_target = policy.critic.values(obs, action, tape) - target
+        policy.critic.weight_gradient(tape, (2 / len(obs) * off_target).unsqueeze(-1))
         self.critic_optimizer.step()
 
         # Actor: climb * mean(entropy * log_prob - value) + cloning * cloning_loss.
@@ -301,6 +304,7 @@ class Learner(SAC):
         self.ent_coef_optimizer.step()
         policy.critic_target.flat.lerp_(policy.critic.flat, self.tau)
         self.n_updates += 1
+        self.curves = {"critic_loss": off_target.square(), "value": value, "ent_coef": entropy}
 
     @staticmethod
     def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

@@ -186,6 +186,10 @@ def test_tensorboard_gets_curves(tmp_path: Path) -> None:
     events.Reload()
     names = events.Tags()["scalars"]
     assert {"rollout/ep_rew_mean", "rollout/success_rate", "time/fps"} <= set(names)
+    assert {"train/critic_loss", "train/value", "train/ent_coef"} <= set(names)
+    losses = [event.value for event in events.Scalars("train/critic_loss")]
+    assert min(losses) > 0
+    assert len(set(losses)) > 1
     steps = [event.step for event in events.Scalars("rollout/ep_rew_mean")]
     assert steps == sorted(steps)
     assert len(steps) >= 3
