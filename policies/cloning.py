@@ -53,7 +53,7 @@ def clone(
             hidden=config.hidden,
         )
     policy.scale.update(obs)
-    optimizer = torch.optim.Adam(policy.actor.parameters(), lr=config.actor_rate, fused=True)
+    optimizer = torch.optim.Adam(policy.actor.parameters(), lr=config.warm_rate, fused=True)
     for _ in range(updates):
         batch = torch.randint(len(obs), (config.batch_size,), generator=generator)
         mean, _ = policy.actor.gaussian(policy.scale(obs[batch]))

@@ -21,7 +21,8 @@ class LearnerConfig:
     good_share: float = 0.5  # of the batch, from worked examples and own successes
     discount: float = 0.97  # per step
     tau: float = 0.01  # how far the target critics follow each update
-    actor_rate: float = 1e-3  # Adam learning rate
+    warm_rate: float = 1e-3  # Adam learning rate of the actor while it only imitates
+    actor_rate: float = 3e-4  # Adam learning rate of the actor in practice
     critic_rate: float = 1e-3  # Adam learning rate
     entropy_rate: float = 1e-3  # Adam learning rate of the entropy coefficient
     entropy: float = 0.002  # entropy coefficient at the start

@@ -249,11 +249,13 @@ class Learner(SAC):
 
     def _imitate(self, updates: int) -> None:
         """Before practice: clone the worked examples."""
+        self.actor_optimizer.param_groups[0]["lr"] = self.config.warm_rate
         for _ in range(updates):
             rows = self.successes.sample(self.config.batch_size, self.rng)
             obs, shown, *_ = self.layout.split(rows)
             mean, _ = self.policy.actor.gaussian(self.policy.scale(obs))
             self._descend(self.actor_optimizer, cloning_loss(torch.tanh(mean), shown))
+        self.actor_optimizer.param_groups[0]["lr"] = self.config.actor_rate
         self.n_updates += updates
         self.cloned = self.n_updates
 

@@ -14,7 +14,7 @@ from daytwo.memory.episodes import Episode, save_episodes
 from daytwo.policies.cloning import clone
 from daytwo.policies.config import LearnerConfig
 
-SMALL = LearnerConfig(hidden=64, batch_size=128, actor_rate=3e-3)
+SMALL = LearnerConfig(hidden=64, batch_size=128, warm_rate=3e-3)
 
 
 def test_it_does_what_it_was_shown(tmp_path: Any) -> None:
