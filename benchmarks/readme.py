@@ -36,17 +36,11 @@ def _sim(r: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _update(r: dict[str, Any]) -> list[tuple[str, str, str]]:
-    two = r["two_threads"]
     return [
         (
             "gradient updates/s on one thread (the other computes physics)",
             f"{r['updates_per_s']} ({r['gemm_fraction']:.0%} of the GEMM rate)",
             f"{r['sb3_updates_per_s']} in SB3 SAC with the same nets: **{r['sb3_ratio']}×**",
-        ),
-        (
-            "the same on two threads",
-            f"{two['updates_per_s']}",
-            f"{two['sb3_updates_per_s']}: {two['sb3_ratio']}×",
         ),
     ]
 
@@ -61,15 +55,24 @@ def _learn(r: dict[str, Any]) -> list[tuple[str, str, str]]:
             ("cloning alone", "cloning"),
         )
     )
-    interval = f"{exam['mean']:.1%} [{exam['low']:.1%}, {exam['high']:.1%}]"
+    few = row["few_examples"]
     shown = sum(r["settings"]["worked_examples"].values())
     return [
         (
             f"minutes to pass the exam on reach, push, pick, place; {shown} worked examples",
-            f"**{r['minutes']} min**, exam {interval}",
-            f"after the same time: {peers}",
-        )
+            f"**{r['minutes']} min**, exam {_interval(exam)}",
+            f"after {row['sac_her']['minutes']} min (cloning: its own): {peers}",
+        ),
+        (
+            f"the same with {few['worked_examples']} worked examples",
+            f"{few['minutes']} min, exam {_interval(few['exam'])}",
+            f"cloning alone {_interval(few['cloning'])}",
+        ),
     ]
+
+
+def _interval(exam: dict[str, Any]) -> str:
+    return f"{exam['mean']:.1%} [{exam['low']:.1%}, {exam['high']:.1%}]"
 
 
 def main() -> None:
