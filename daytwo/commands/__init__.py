@@ -1,0 +1,1 @@
+"""The parts of the command line, one group of commands a file."""

@@ -1,0 +1,1 @@
+"""Arm drivers behind one contract, and the cell they work in."""
