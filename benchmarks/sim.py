@@ -14,6 +14,7 @@ import numpy as np
 
 from daytwo.benchmarks.peers import peer_python
 from daytwo.sim.arms import load_arm
+from daytwo.sim.engine import MujocoEngine
 from daytwo.sim.scene import CONTROL_HZ, SUBSTEPS
 from daytwo.sim.world import World
 
@@ -46,12 +47,14 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
         if not np.isfinite(result.obs).all():
             raise FloatingPointError("an observation is not finite")
 
-    targets = world.engine.batch.bind("ctrl").copy()
+    assert isinstance(world.engine, MujocoEngine)
+    batch = world.engine.batch
+    targets = batch.bind("ctrl").copy()
 
     def bare() -> None:
         # The same work for the physics: servos driven, nothing computed around them.
-        world.engine.batch.ctrl[:] = targets + rng.uniform(-0.02, 0.02, targets.shape)
-        world.engine.batch.step(nstep=SUBSTEPS)
+        batch.ctrl[:] = targets + rng.uniform(-0.02, 0.02, targets.shape)
+        batch.step(nstep=SUBSTEPS)
 
     rows = []
     for _ in range(rounds):

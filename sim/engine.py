@@ -1,6 +1,11 @@
-"""The MuJoCo side of the world: joint targets in, joint and object states out, n at a time."""
+"""What the world asks of a physics engine or of a real arm, and the MuJoCo engine it trains in:
+joint targets in, joint and object states out, n at a time.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
 
 import mujoco
 import mujoco.batch
@@ -17,6 +22,49 @@ PARKED = ((0.5, 1.2, 0.6), (0.5, 1.5, 0.6))  # [m] where absent cubes float
 PEDESTAL_PARKED = (0.5, 1.8, -0.5)  # [m]
 
 
+class Engine(Protocol):
+    """n arms with cubes in front of them. What it reports is what is seen, which need not be true:
+    a badly calibrated camera adds the same vector to every object and goal.
+    """
+
+    n_objects: int  # k, cubes it can hold
+
+    @property
+    def pose_offset(self) -> Array:
+        """Reported minus true object and goal positions (n, 3) [m], as far as anybody knows."""
+        ...
+
+    def reset(
+        self, ids: NDArray[np.int64], q: Array, placement: Placement, context: Context
+    ) -> Placement:
+        """Lay out exercises on arms `ids` (k,), at rest: joints at `q` (k, dof) [rad], gripper
+        open. Returns the exercises as they are reported.
+        """
+        ...
+
+    def drive(self, q_target: Array, grip: Array) -> None:
+        """One control step towards joint targets (n, dof) [rad], gripper (n,) 0 shut .. 1 open."""
+        ...
+
+    def joints(self) -> Array:
+        """Measured joint positions (n, dof) [rad]."""
+        ...
+
+    def opening(self) -> Array:
+        """Distance between the pads (n,) [m]."""
+        ...
+
+    def objects(self) -> tuple[Array, Array, Array]:
+        """Reported centres (n, k, 3) [m], quaternions (n, k, 4) wxyz, velocities (n, k, 3) [m/s]
+        of the k cubes.
+        """
+        ...
+
+    def astray(self) -> NDArray[np.bool_]:
+        """Arms (n,) whose attempt makes no sense any more: the physics diverged."""
+        ...
+
+
 class MujocoEngine:
     """n simulations of one arm's scene on a thread pool (`mujoco.batch.Batch`)."""
 
@@ -27,6 +75,7 @@ class MujocoEngine:
         self._qpos, self._qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self._ctrl, self._mocap_pos = self.batch.bind("ctrl"), self.batch.bind("mocap_pos")
         self.n_objects = n_objects
+        self.pose_offset = np.zeros((n, 3))
         cubes = [f"object{i}" for i in range(n_objects)]
         self._q = self._addresses(arm.joints, "jnt_qposadr")
         self._finger = self._addresses(arm.gripper.joints, "jnt_qposadr")
@@ -40,8 +89,7 @@ class MujocoEngine:
 
     def reset(
         self, ids: NDArray[np.int64], q: Array, placement: Placement, context: Context
-    ) -> None:
-        """Put simulations `ids` (k,) at rest: joints at `q` (k, dof) [rad], gripper open."""
+    ) -> Placement:
         self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
         self._context.write(ids, placement, context)
         qpos = np.tile(self.model.qpos0, (len(ids), 1))
@@ -57,35 +105,29 @@ class MujocoEngine:
         self._mocap_pos[ids, 0] = np.where(stands, top - (0, 0, PEDESTAL_HEIGHT), PEDESTAL_PARKED)
         self._ctrl[ids[:, None], self._servo] = q
         self._ctrl[ids[:, None], self._finger_servo] = self._open
+        return reported(placement, self.pose_offset[ids])
 
     def drive(self, q_target: Array, grip: Array) -> None:
-        """One control step towards joint targets (n, dof) [rad], gripper (n,) 0 shut .. 1 open."""
         self._ctrl[:, self._servo] = q_target
         self._ctrl[:, self._finger_servo] = self._shut + grip[:, None] * (self._open - self._shut)
         self.batch.step(nstep=SUBSTEPS)
 
     def joints(self) -> Array:
-        """Measured joint positions (n, dof) [rad]."""
         return self._qpos[:, self._q]
 
     def opening(self) -> Array:
-        """Distance between the pads (n,) [m]."""
         share = (self._qpos[:, self._finger] - self._shut) / (self._open - self._shut)
         return np.asarray(share.mean(axis=1) * self._max_opening)
 
     def objects(self) -> tuple[Array, Array, Array]:
-        """Centres (n, k, 3) [m], quaternions (n, k, 4) wxyz, velocities (n, k, 3) [m/s] of the
-        k cubes in the scene.
-        """
         at, v_at = self._object_q[:, None], self._object_v[:, None]
         return (
-            self._qpos[:, at + np.arange(3)],
+            self._qpos[:, at + np.arange(3)] + self.pose_offset[:, None],
             self._qpos[:, at + np.arange(3, 7)],
             self._qvel[:, v_at + np.arange(3)],
         )
 
     def astray(self) -> NDArray[np.bool_]:
-        """Simulations (n,) whose physics diverged: MuJoCo has put those back to its default."""
         return ~np.isfinite(self._qvel).all(axis=1) | (np.abs(self._qvel).max(axis=1) > 1e3)
 
     def _addresses(self, joints, field: str) -> NDArray[np.int64]:  # type: ignore[no-untyped-def]
@@ -95,3 +137,9 @@ class MujocoEngine:
         return np.array(
             [mujoco.mj_name2id(self.model, kind, name) for name in names], dtype=np.int64
         )
+
+
+def reported(placement: Placement, offset: Array) -> Placement:
+    """Exercises as a camera sees them that adds `offset` (k, 3) [m]."""
+    p_object, p_goal = placement.p_object + offset[:, None], placement.p_goal + offset
+    return replace(placement, p_object=p_object, p_goal=p_goal)

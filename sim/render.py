@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daytwo.errors import InputError
+from daytwo.sim.engine import MujocoEngine
 from daytwo.sim.world import World
 
 
@@ -19,11 +20,14 @@ class Camera:
         height: of the picture [px].
 
     Raises:
-        InputError: if no GL context can be made; says how to get one.
+        InputError: if the world is not MuJoCo's, or no GL context can be made; says how to get one.
     """
 
     def __init__(self, world: World, width: int = 480, height: int = 360) -> None:
-        self._world, engine = world, world.engine
+        engine = world.engine
+        if not isinstance(engine, MujocoEngine):
+            raise InputError(f"only MuJoCo's world can be rendered, not {type(engine).__name__}'s")
+        self._world, self._batch = world, engine.batch
         self._model = engine.batch.get_model(0)
         self._data = engine.batch.get_data(0)
         try:
@@ -42,8 +46,8 @@ class Camera:
     def frame(self, i: int) -> NDArray[np.uint8]:
         """Simulation i now, (height, width, 3)."""
         world, model, data = self._world, self._model, self._data
-        world.engine.batch.get_model(i, model)
-        world.engine.batch.get_data(i, data)
+        self._batch.get_model(i, model)
+        self._batch.get_data(i, data)
         model.site_pos[self._goal] = world.state.p_goal[i]
         for slot, geom in enumerate(self._cubes):
             model.geom_rgba[geom, 3] = float(world.state.half[i, slot] > 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -50,6 +50,11 @@ class State(Rows):
         shapes |= dict.fromkeys(("yaw_object", "tilt_object", "half"), (n, 2))
         shapes |= dict.fromkeys(("p_ee", "v_ee", "p_command", "p_goal"), (n, 3))
         return cls(**{f.name: np.zeros(shapes.get(f.name, (n,))) for f in fields(cls)})
+
+    def moved(self, by: Array) -> State:
+        """The same with objects and goals moved by (n, 3) [m]."""
+        p_object, p_goal = self.p_object + by[:, None], self.p_goal + by
+        return replace(self, p_object=p_object, p_goal=p_goal)
 
 
 def wrap(angle: Array, period: float) -> Array:

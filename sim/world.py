@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from daytwo.errors import InputError
 from daytwo.sim.arms import Arm
 from daytwo.sim.context import Context
-from daytwo.sim.engine import MujocoEngine
+from daytwo.sim.engine import Engine, MujocoEngine
 from daytwo.sim.kinematics import Chain, tool_down, tool_yaw
 from daytwo.sim.observation import observe
 from daytwo.sim.predicates import evaluate
@@ -52,19 +52,33 @@ class World:
         tasks: names of the tasks that `reset` can index.
         n: number of simulations.
         threads: of the physics; 0 uses every core.
+        engine: other physics than MuJoCo's, or a real arm. Nothing moves before the first `reset`,
+            which is then the caller's.
 
     Raises:
-        InputError: for an unknown task, or one the arm cannot do.
+        InputError: for an unknown task, or one the arm or the engine cannot do.
     """
 
-    def __init__(self, arm: Arm, tasks: Sequence[str], n: int, threads: int = 0) -> None:
+    def __init__(
+        self,
+        arm: Arm,
+        tasks: Sequence[str],
+        n: int,
+        threads: int = 0,
+        engine: Engine | None = None,
+    ) -> None:
         self.arm, self.n = arm, n
         self.tasks = tuple(get_task(name, arm) for name in tasks)
         self.horizons = np.array([task.horizon for task in self.tasks])
         self.descriptors = np.stack([task.descriptor for task in self.tasks])
         self.chain = Chain(arm)
         n_objects = max(task.n_objects for task in self.tasks)
-        self.engine = MujocoEngine(arm, n, n_objects, threads)
+        self.engine: Engine = engine or MujocoEngine(arm, n, n_objects, threads)
+        if self.engine.n_objects < n_objects:
+            raise InputError(
+                f"tasks: {', '.join(tasks)} need {n_objects} objects; the engine holds "
+                f"{self.engine.n_objects}"
+            )
         self._low, self._high = np.asarray(arm.workspace).T
 
         self.task = np.zeros(n, dtype=np.int64)
@@ -76,7 +90,8 @@ class World:
         self._yaw_start = np.zeros(n)
         self._potential = np.zeros(n)
         self._rows: list[NDArray[np.int64]] = []
-        self.reset(np.arange(n), np.zeros(n, dtype=np.int64), np.zeros(n), np.arange(n))
+        if engine is None:
+            self.reset(np.arange(n), np.zeros(n, dtype=np.int64), np.zeros(n), np.arange(n))
 
     def reset(
         self, ids: ArrayLike, task: ArrayLike, difficulty: ArrayLike, seed: ArrayLike
@@ -105,7 +120,7 @@ class World:
             rows = np.flatnonzero(task == index)
             placed = self.tasks[index].place(u_place[rows], difficulty[rows], p_ee[rows])
             placement.put(rows, placed)
-        self.engine.reset(ids, q, placement, Context.draw(u_context, difficulty))
+        placement = self.engine.reset(ids, q, placement, Context.draw(u_context, difficulty))
 
         self.task[ids], self.difficulty[ids], self.steps[ids] = task, difficulty, 0
         self._rows = [np.flatnonzero(self.task == i) for i in range(len(self.tasks))]
@@ -143,7 +158,8 @@ class World:
         self.diverged += int(astray.sum())
         potential = np.where(astray, self._potential, self._goals_and_progress())
 
-        holds, wanted = evaluate(self.state), self.descriptors[self.task]
+        holds = evaluate(self.state.moved(-self.engine.pose_offset))
+        wanted = self.descriptors[self.task]
         failed = (holds & (wanted == -1)).any(axis=1)
         success = (holds | (wanted != 1)).all(axis=1) & ~failed & ~astray
         terminated = (success | failed) & ~astray
@@ -205,11 +221,15 @@ class World:
         state.tilt_object[:, :k] = 1.0 - upright
 
     def _goals_and_progress(self) -> Array:
-        """Move the goals that ride on objects; return each attempt's potential (n,)."""
+        """Move the goals that ride on objects; return each attempt's potential (n,).
+
+        Goals are seen where objects are; the potential, like success, is judged from the truth.
+        """
         potential = np.empty(self.n)
+        offset = self.engine.pose_offset
         for task, rows in zip(self.tasks, self._rows, strict=True):
             if len(rows):
                 state = self.state.take(rows)
                 state.p_goal = self.state.p_goal[rows] = task.goal(state)
-                potential[rows] = task.progress(state)
+                potential[rows] = task.progress(state.moved(-offset[rows]))
         return potential
