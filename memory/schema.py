@@ -1,0 +1,137 @@
+"""The tables of a memory, their versions, and the seal by which each row is known to be whole."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from daytwo.errors import InputError
+
+VERSION = 2
+
+# Columns that are sealed, in order; a column `digest` follows in every table.
+TABLES: dict[str, tuple[str, ...]] = {
+    "about": ("copy", "value"),  # what the memory belongs to and its version, twice
+    "episode": (
+        *("id", "day", "trial", "attempt", "task", "skill", "arm", "driver", "policy", "software"),
+        *("started", "success", "terminated", "context", "steps", "bytes", "content"),
+    ),
+    "arrays": ("id", "blob"),  # beside the episode's row, so that metadata stays quick to scan
+    "frames": ("id", "video"),
+    "state": ("key", "value"),
+    "dropped": ("id", "why"),  # every id up to the last is an episode or stands here
+}
+
+CREATE = """
+CREATE TABLE about (copy INTEGER PRIMARY KEY, value TEXT NOT NULL, digest BLOB NOT NULL);
+CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL, digest BLOB NOT NULL);
+CREATE TABLE episode (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice
+    day INTEGER NOT NULL, trial INTEGER NOT NULL, attempt INTEGER NOT NULL,
+    task TEXT NOT NULL, skill TEXT NOT NULL, arm TEXT NOT NULL, driver TEXT NOT NULL,
+    policy TEXT NOT NULL, software TEXT NOT NULL, started TEXT NOT NULL,
+    success INTEGER NOT NULL, terminated INTEGER NOT NULL,
+    context TEXT NOT NULL, -- JSON list
+    steps INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    content BLOB NOT NULL, -- digest of what was attempted, wherever it is kept
+    digest BLOB NOT NULL
+);
+CREATE INDEX episode_by_day ON episode (day, task);
+CREATE TABLE arrays (id INTEGER PRIMARY KEY, blob BLOB NOT NULL, digest BLOB NOT NULL);
+CREATE TABLE frames (id INTEGER PRIMARY KEY, video BLOB NOT NULL, digest BLOB NOT NULL);
+CREATE TABLE dropped (id INTEGER PRIMARY KEY, why TEXT NOT NULL, digest BLOB NOT NULL);
+"""
+
+
+def seal(table: str, values: Sequence[Any]) -> bytes:
+    """Digest of a row's sealed columns (int, str, bytes or None), (16,) bytes."""
+    digest = blake2b(table.encode(), digest_size=16)
+    for value in values:
+        data = value if isinstance(value, bytes) else repr(value).encode("utf-8", "replace")
+        digest.update(b"%d:" % len(data))
+        digest.update(data)
+    return digest.digest()
+
+
+def insert(db: sqlite3.Connection, table: str, values: Sequence[Any]) -> None:
+    """Put a row in, sealed; one with the same key gives way."""
+    marks = ", ".join("?" * (len(values) + 1))
+    columns = ", ".join((*TABLES[table], "digest"))
+    db.execute(
+        f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})",
+        (*values, seal(table, values)),
+    )
+
+
+def is_whole(table: str, row: Sequence[Any]) -> bool:
+    """Whether a row (sealed columns and digest) is as it was written."""
+    return bool(row[-1] == seal(table, row[:-1]))
+
+
+def select(table: str) -> str:
+    """`SELECT` of a table's sealed columns and digest."""
+    return f"SELECT {', '.join((*TABLES[table], 'digest'))} FROM {table}"
+
+
+def write_about(db: sqlite3.Connection, about: dict[str, Any]) -> None:
+    """Say what the memory belongs to, twice: what names everything else must outlive damage."""
+    for copy in (1, 2):
+        insert(db, "about", (copy, json.dumps(about)))
+
+
+def read_about(db: sqlite3.Connection) -> dict[str, Any] | None:
+    """What the memory belongs to, from the first copy that is whole; None if none is."""
+    for row in db.execute(select("about")):
+        if is_whole("about", row):
+            return dict(json.loads(row[1]))
+    return None
+
+
+def migrate(db: sqlite3.Connection, about: dict[str, Any]) -> dict[str, Any]:
+    """Bring an older memory up to this version; the caller's transaction makes it whole or undone.
+
+    Raises:
+        InputError: the memory was written by a newer version of daytwo.
+    """
+    refuse_newer(about["schema"])
+    while about["schema"] < VERSION:
+        MIGRATIONS[about["schema"]](db)
+        about = {**about, "schema": about["schema"] + 1}
+        write_about(db, about)
+    return about
+
+
+def refuse_newer(schema: int) -> None:
+    if schema > VERSION:
+        raise InputError(
+            f"memory: schema {schema} was written by a newer daytwo; this one knows up to "
+            f"{VERSION}: update daytwo; nothing was changed"
+        )
+
+
+def _add_trial_and_context(db: sqlite3.Connection) -> None:
+    """Version 1 -> 2: `trial` (a first attempt began one), `context` (not estimated then), and
+    `dropped`, in which ids missing before are noted."""
+    old = [name for name in TABLES["episode"] if name not in ("trial", "context")]
+    rows = db.execute(f"SELECT {', '.join(old)}, digest FROM episode ORDER BY id").fetchall()
+    db.execute("ALTER TABLE episode ADD COLUMN trial INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE episode ADD COLUMN context TEXT NOT NULL DEFAULT '[]'")
+    db.execute("CREATE TABLE dropped (id INTEGER PRIMARY KEY, why TEXT NOT NULL, digest BLOB)")
+    trial = -1
+    for row in rows:
+        named = dict(zip(old, row, strict=False))
+        trial = max(trial + (named["attempt"] == 1), 0)
+        new = [{**named, "trial": trial, "context": "[]"}[name] for name in TABLES["episode"]]
+        # A row that was damaged keeps its seal, which does not fit: it must not pass as whole.
+        digest = seal("episode", new) if is_whole("episode", row) else row[-1]
+        changed = (trial, digest, named["id"])
+        db.execute("UPDATE episode SET trial = ?, digest = ? WHERE id = ?", changed)
+    kept = {row[0] for row in rows}
+    for missing in sorted(set(range(1, max(kept, default=0) + 1)) - kept):
+        insert(db, "dropped", (missing, "before version 2"))
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_trial_and_context}

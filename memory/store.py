@@ -1,0 +1,434 @@
+"""The episode store: everything an arm ever tried, in one SQLite file that outlives power cuts."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from daytwo.errors import InputError
+from daytwo.memory import codec, database, schema
+from daytwo.memory.database import explained, transaction
+from daytwo.memory.episodes import Episode
+from daytwo.memory.lock import WriterLock
+from daytwo.memory.record import Record
+
+COLUMNS = tuple(name for name in schema.TABLES["episode"] if name not in ("context", "content"))
+CACHE = "rows.f32"  # of `memory.rows`; its bytes count
+
+
+@dataclass(frozen=True)
+class About:
+    """What a memory belongs to: episodes of another arm or layout do not go into it."""
+
+    arm: str
+    observation: tuple[tuple[str, int], ...]  # names and sizes, in order
+    action: tuple[str, ...]
+
+    @property
+    def observations(self) -> int:
+        """Elements of an observation."""
+        return sum(size for _, size in self.observation)
+
+    def difference(self, other: About) -> str | None:
+        """The first thing in which `other` differs, in words; None if it is the same."""
+        if other.arm != self.arm:
+            return f"arm {self.arm!r} here, {other.arm!r} there"
+        for what in ("observation", "action"):
+            mine, theirs = getattr(self, what), getattr(other, what)
+            for i, (a, b) in enumerate(zip(mine, theirs, strict=False)):
+                if a != b:
+                    return f"{what}[{i}] is {_words(a)} here, {_words(b)} there"
+            if len(mine) != len(theirs):
+                longer, side = (mine, "there") if len(mine) > len(theirs) else (theirs, "here")
+                i = min(len(mine), len(theirs))
+                return f"{what}[{i}], {_words(longer[i])}, is missing {side}"
+        return None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of an episode without reading its arrays."""
+
+    id: int
+    day: int
+    trial: int
+    attempt: int
+    task: str
+    skill: str
+    arm: str
+    driver: str
+    policy: str
+    software: str
+    started: str
+    success: bool
+    terminated: bool
+    context: tuple[float, ...]  # the belief's mean
+    steps: int
+    bytes: int  # on the disk, frames included
+
+
+class Store:
+    """One memory. Any thread may use it; one process may write, many may read beside it.
+
+    Made by `create` or `open`; a context manager.
+    """
+
+    def __init__(
+        self, folder: Path, db: sqlite3.Connection, about: About, limit_gb: float, ends: ExitStack
+    ) -> None:
+        self.folder, self.about, self.limit_gb = folder, about, limit_gb
+        self.path = folder / database.NAME
+        self._db, self._ends = db, ends
+        self._turn = threading.RLock()
+
+    @classmethod
+    def create(cls, folder: str | Path, about: About, limit_gb: float = 2.0) -> Store:
+        """Make a memory and open it for writing.
+
+        Raises:
+            InputError: the folder already holds one, or cannot be written.
+        """
+        folder = Path(folder)
+        path, fresh = folder / database.NAME, folder / f".{database.NAME}.new"
+        if path.exists():
+            raise InputError(f"memory {folder}: there is one already; name another folder")
+        if limit_gb <= 0:
+            raise InputError(f"memory: limit_gb is {limit_gb}; it must be above 0")
+        with explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        lock = WriterLock(folder)
+        try:
+            with explained(folder):
+                value = {"schema": schema.VERSION, "limit_gb": limit_gb, **asdict(about)}
+                database.publish(database.make(fresh, value), fresh, path)
+        finally:
+            lock.release()
+        return cls.open(folder, about, write=True)
+
+    @classmethod
+    def open(cls, folder: str | Path, about: About | None = None, write: bool = False) -> Store:
+        """Open a memory; an older one is first brought up to this version.
+
+        Args:
+            folder: where it is.
+            about: what it must belong to.
+            write: whether to write; one process at a time may.
+
+        Raises:
+            InputError: there is none, it belongs to something else, another process writes to it,
+                a newer daytwo wrote it, or it is damaged; nothing was changed.
+        """
+        folder = Path(folder)
+        path = folder / database.NAME
+        if not path.is_file():
+            raise InputError(f"memory {folder}: there is none (no {database.NAME})")
+        with ExitStack() as ends:
+            if write:
+                ends.callback(WriterLock(folder).release)
+            with explained(path):
+                db = database.connect(path, write)
+                ends.callback(db.close)
+                value = schema.read_about(db)
+            if value is None:
+                raise InputError(f"{path}: table about is damaged{database.REPAIR}")
+            schema.refuse_newer(value["schema"])
+            found = _about(value)
+            if about is not None and (difference := about.difference(found)) is not None:
+                raise InputError(
+                    f"memory {folder} belongs to something else: {difference}; name a memory of "
+                    "this arm, or another folder for a new one"
+                )
+            if value["schema"] < schema.VERSION:
+                _migrate(folder, db if write else None)
+            return cls(folder, db, found, float(value["limit_gb"]), ends.pop_all())
+
+    def close(self) -> None:
+        """Let go of the file and the lock; more than once does no harm."""
+        with self._turn:
+            self._ends.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def append(self, record: Record, frames: bytes | None = None) -> int:
+        """Keep an attempt; when this returns, it survives a power cut.
+
+        Args:
+            record: the attempt.
+            frames: what a camera saw of it, e.g. the bytes of an mp4.
+
+        Returns:
+            Its id.
+
+        Raises:
+            InputError: it does not belong here, or the disk is full or not writable; the memory
+                is as before.
+        """
+        self._check(record)
+        packed = codec.pack(_arrays(record))
+        blob = codec.compress(packed)
+        values = {
+            "day": record.day,
+            "trial": record.trial,
+            "attempt": record.attempt,
+            "task": record.episode.task,
+            "skill": record.skill,
+            "arm": record.arm,
+            "driver": record.driver,
+            "policy": record.policy,
+            "software": record.software,
+            "started": record.started,
+            "success": int(record.episode.success),
+            "terminated": int(record.episode.terminated),
+            "context": json.dumps(np.asarray(record.context, np.float32).tolist()),
+            "steps": len(record.episode),
+            "bytes": len(blob) + len(frames or b""),
+            "content": _content(record, packed),
+        }
+        with self.writing() as db:
+            return add_episode(db, values, blob, frames)
+
+    def find(self, **where: Any) -> list[Entry]:
+        """Episodes by what is known of them, oldest first.
+
+        Args:
+            where: column=value or column=(values, ...), and `min_day`, `max_day`.
+
+        Raises:
+            InputError: no such column, or a row is damaged.
+        """
+        text, values = _condition(where)
+        with self.reading() as db:
+            rows = db.execute(f"{schema.select('episode')} {text} ORDER BY id", values).fetchall()
+        return [self._entry(row) for row in rows]
+
+    def read(self, id: int) -> Record:
+        """An attempt, its checksum verified.
+
+        Raises:
+            InputError: there is no such episode, or it is damaged.
+        """
+        with self.reading() as db:
+            row = db.execute(f"{schema.select('episode')} WHERE id = ?", (id,)).fetchone()
+            arrays = db.execute(f"{schema.select('arrays')} WHERE id = ?", (id,)).fetchone()
+        if row is None:
+            raise InputError(f"memory {self.folder}: no episode {id}")
+        entry = self._entry(row)
+        if arrays is None or not schema.is_whole("arrays", arrays):
+            raise self._damaged(id, "arrays")
+        return _record(entry, codec.unpack(codec.decompress(arrays[1])))
+
+    def records(self, **where: Any) -> Iterator[Record]:
+        """Attempts as `find` finds them, read one after the other."""
+        for entry in self.find(**where):
+            yield self.read(entry.id)
+
+    def frames(self, id: int) -> bytes | None:
+        """What a camera saw of an attempt; None if there was none."""
+        with self.reading() as db:
+            row = db.execute(f"{schema.select('frames')} WHERE id = ?", (id,)).fetchone()
+        if row is not None and not schema.is_whole("frames", row):
+            raise self._damaged(id, "frames")
+        return None if row is None else row[1]
+
+    def days(self) -> list[int]:
+        """Days of which something is kept, in order."""
+        return self._column("SELECT DISTINCT day FROM episode ORDER BY day")
+
+    def tasks(self) -> list[str]:
+        """Tasks of which something is kept, by name."""
+        return self._column("SELECT DISTINCT task FROM episode ORDER BY task")
+
+    def last_day(self) -> int:
+        """The last day of which something is kept; 0 if there is none."""
+        return int(self._column("SELECT coalesce(max(day), 0) FROM episode")[0])
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """What was put under a key.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        with self.reading() as db:
+            row = db.execute(f"{schema.select('state')} WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return default
+        if not schema.is_whole("state", row):
+            raise InputError(f"{self.path}: table state, {key!r}: damaged{database.REPAIR}")
+        return json.loads(row[1])
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a small JSON value under a key, in one transaction."""
+        with self.writing() as db:
+            schema.insert(db, "state", (key, json.dumps(value)))
+
+    def drop(self, ids: Sequence[int], why: str) -> None:
+        """Forget episodes, in one transaction; that they were dropped, and why, is kept."""
+        with self.writing() as db:
+            for id in ids:
+                for table in ("episode", "arrays", "frames"):
+                    db.execute(f"DELETE FROM {table} WHERE id = ?", (id,))
+                schema.insert(db, "dropped", (id, why))
+
+    def used_bytes(self) -> int:
+        """What the episodes and the cache for sampling take on the disk."""
+        with self.reading() as db:
+            pages, free = (
+                db.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count")
+            )
+        cache = self.folder / CACHE
+        return int(pages - free) * database.PAGE + (cache.stat().st_size if cache.exists() else 0)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for one thread at a time; its errors explained."""
+        with self._turn, explained(self.path):
+            yield self._db
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection within one transaction; its errors explained."""
+        with self._turn, explained(self.path), transaction(self._db):
+            yield self._db
+
+    def _column(self, query: str) -> list[Any]:
+        with self.reading() as db:
+            return [row[0] for row in db.execute(query)]
+
+    def _check(self, record: Record) -> None:
+        episode = record.episode
+        if record.arm != self.about.arm:
+            raise InputError(
+                f"memory {self.folder} belongs to arm {self.about.arm!r}; an attempt of arm "
+                f"{record.arm!r} does not go into it"
+            )
+        for name, found, wanted in (
+            ("observations", episode.observations.shape[1], self.about.observations),
+            ("actions", episode.actions.shape[1], len(self.about.action)),
+        ):
+            if found != wanted:
+                raise InputError(
+                    f"memory {self.folder}: {name} have {found} elements; its own have {wanted}"
+                )
+
+    def _entry(self, row: Sequence[Any]) -> Entry:
+        if not schema.is_whole("episode", row):
+            raise self._damaged(row[0], "metadata")
+        named = dict(zip(schema.TABLES["episode"], row, strict=False))
+        del named["content"]
+        named |= {name: bool(named[name]) for name in ("success", "terminated")}
+        return Entry(**{**named, "context": tuple(json.loads(named["context"]))})
+
+    def _damaged(self, id: int, what: str) -> InputError:
+        return InputError(f"{self.path}: episode {id}: {what} damaged{database.REPAIR}")
+
+
+def add_episode(
+    db: sqlite3.Connection, values: dict[str, Any], blob: bytes, frames: bytes | None
+) -> int:
+    """Insert an episode's rows with the next id; the caller's transaction.
+
+    Args:
+        values: column -> value, all of `schema.TABLES["episode"]` but the id.
+    """
+    (last,) = db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'episode'").fetchone()
+    id = (last or 0) + 1
+    values = {**values, "id": id}
+    schema.insert(db, "episode", [values[name] for name in schema.TABLES["episode"]])
+    schema.insert(db, "arrays", (id, blob))
+    if frames is not None:
+        schema.insert(db, "frames", (id, frames))
+    return id
+
+
+def _condition(where: dict[str, Any]) -> tuple[str, list[Any]]:
+    """SQL text and values of what `find` was asked for."""
+    parts, values = [], []
+    for name, wanted in where.items():
+        bound = {"min_day": "day >= ?", "max_day": "day <= ?"}.get(name)
+        if bound is None and name not in COLUMNS:
+            raise InputError(
+                f"memory: no column {name!r}; known are {', '.join(COLUMNS)}, min_day, max_day"
+            )
+        several = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
+        parts.append(bound or f"{name} IN ({', '.join('?' * len(several))})")
+        values += several
+    return ("WHERE " + " AND ".join(parts) if parts else ""), values
+
+
+def _about(value: dict[str, Any]) -> About:
+    observation = tuple((str(name), int(size)) for name, size in value["observation"])
+    return About(value["arm"], observation, tuple(value["action"]))
+
+
+def _words(part: object) -> str:
+    return f"{part[0]!r} of {part[1]}" if isinstance(part, tuple) else repr(part)
+
+
+def _migrate(folder: Path, db: sqlite3.Connection | None) -> None:
+    """Bring an older memory up to this version, in one transaction."""
+    path = folder / database.NAME
+    with ExitStack() as ends, explained(path):
+        if db is None:  # a reader came first
+            ends.callback(WriterLock(folder).release)
+            db = database.connect(path, write=True)
+            ends.callback(db.close)
+        with transaction(db):
+            about = schema.read_about(db)
+            assert about is not None
+            schema.migrate(db, about)
+
+
+def _arrays(record: Record) -> dict[str, codec.Array]:
+    episode = record.episode
+    return {
+        "observations": episode.observations,
+        "actions": episode.actions,
+        "rewards": episode.rewards,
+        "sent": record.sent,
+        **{f"track {name}": array for name, array in record.tracks.items()},
+    }
+
+
+def _content(record: Record, packed: bytes) -> bytes:
+    """By which an attempt is known again in another memory, where its day and trial differ."""
+    said = (record.arm, record.driver, record.episode.task, record.attempt, record.started, packed)
+    return schema.seal("content", said)
+
+
+def _record(entry: Entry, arrays: dict[str, codec.Array]) -> Record:
+    episode = Episode(
+        arrays.pop("observations"),
+        arrays.pop("actions"),
+        arrays.pop("rewards"),
+        entry.terminated,
+        entry.success,
+        entry.task,
+    )
+    return Record(
+        episode,
+        arm=entry.arm,
+        driver=entry.driver,
+        day=entry.day,
+        trial=entry.trial,
+        attempt=entry.attempt,
+        skill=entry.skill,
+        policy=entry.policy,
+        sent=arrays.pop("sent"),
+        context=np.array(entry.context, np.float32),
+        tracks={name.removeprefix("track "): array for name, array in arrays.items()},
+        software=entry.software,
+        started=entry.started,
+    )
