@@ -47,15 +47,20 @@ def decompress(blob: bytes) -> bytes:
 
 
 def _to_planes(array: Array) -> bytes:
-    bits = array.view("<u4").reshape(len(array), int(np.prod(array.shape[1:])))
-    change = bits.copy()
-    change[1:] -= bits[:-1]
-    return change.view(np.uint8).reshape(*bits.shape, 4).transpose(2, 1, 0).tobytes()
+    """The first row, then the lowest byte of each later change, then the next byte, ..."""
+    if array.size == 0:
+        return b""
+    bits = array.view("<u4").reshape(len(array), -1)
+    change = (bits[1:] - bits[:-1]).view(np.uint8).reshape(-1, bits.shape[1], 4)
+    return bits[:1].tobytes() + change.transpose(2, 1, 0).tobytes()
 
 
 def _from_planes(planes: bytes, shape: list[int]) -> Array:
-    steps = shape[0]
-    columns = int(np.prod(shape[1:]))
-    pattern = np.frombuffer(planes, np.uint8).reshape(4, columns, steps).transpose(2, 1, 0)
-    change = np.ascontiguousarray(pattern).view("<u4").reshape(steps, columns)
-    return np.cumsum(change, axis=0, dtype="<u4").view("<f4").reshape(shape)
+    steps, columns = shape[0], int(np.prod(shape[1:]))
+    if steps * columns == 0:
+        return np.zeros(shape, np.float32)
+    pattern = np.frombuffer(planes, np.uint8, offset=4 * columns).reshape(4, columns, steps - 1)
+    bits = np.empty((steps, columns), "<u4")
+    bits[0] = np.frombuffer(planes, "<u4", columns)
+    bits[1:] = np.ascontiguousarray(pattern.transpose(2, 1, 0)).view("<u4").reshape(-1, columns)
+    return np.cumsum(bits, axis=0, dtype="<u4").view("<f4").reshape(shape)
