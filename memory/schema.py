@@ -48,11 +48,11 @@ CREATE TABLE dropped (id INTEGER PRIMARY KEY, why TEXT NOT NULL, digest BLOB NOT
 
 def seal(table: str, values: Sequence[Any]) -> bytes:
     """Digest of a row's sealed columns (int, str, bytes or None), (16,) bytes."""
-    digest = blake2b(table.encode(), digest_size=16)
-    for value in values:
-        data = value if isinstance(value, bytes) else repr(value).encode("utf-8", "replace")
-        digest.update(b"%d:" % len(data))
-        digest.update(data)
+    blobs = [value for value in values if isinstance(value, bytes)]
+    plain = [len(value) if isinstance(value, bytes) else value for value in values]
+    digest = blake2b(repr((table, plain)).encode("utf-8", "replace"), digest_size=16)
+    for blob in blobs:
+        digest.update(blob)
     return digest.digest()
 
 

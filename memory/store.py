@@ -8,8 +8,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from daytwo.memory.lock import WriterLock
 from daytwo.memory.record import Record
 
 COLUMNS = tuple(name for name in schema.TABLES["episode"] if name not in ("context", "content"))
-CACHE = "rows.f32"  # of `memory.rows`; its bytes count
+CACHE, CACHE_INDEX = "rows.f32", "rows.idx"  # of `memory.rows`
 
 
 @dataclass(frozen=True)
@@ -38,23 +39,22 @@ class About:
         return sum(size for _, size in self.observation)
 
     def difference(self, other: About) -> str | None:
-        """The first thing in which `other` differs, in words; None if it is the same."""
+        """The first thing that `other` wants otherwise, in words; None if all is the same."""
         if other.arm != self.arm:
-            return f"arm {self.arm!r} here, {other.arm!r} there"
+            return f"arm is {self.arm!r}, not {other.arm!r}"
         for what in ("observation", "action"):
-            mine, theirs = getattr(self, what), getattr(other, what)
-            for i, (a, b) in enumerate(zip(mine, theirs, strict=False)):
+            mine, wanted = getattr(self, what), getattr(other, what)
+            for i, (a, b) in enumerate(zip_longest(mine, wanted)):
+                if b is None:
+                    return f"it also has {what}[{i}], {_words(a)}"
+                if a is None:
+                    return f"it has no {what}[{i}], {_words(b)}"
                 if a != b:
-                    return f"{what}[{i}] is {_words(a)} here, {_words(b)} there"
-            if len(mine) != len(theirs):
-                longer, side = (mine, "there") if len(mine) > len(theirs) else (theirs, "here")
-                i = min(len(mine), len(theirs))
-                return f"{what}[{i}], {_words(longer[i])}, is missing {side}"
+                    return f"{what}[{i}] is {_words(a)}, not {_words(b)}"
         return None
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """What is known of an episode without reading its arrays."""
 
     id: int
@@ -141,7 +141,7 @@ class Store:
                 raise InputError(f"{path}: table about is damaged{database.REPAIR}")
             schema.refuse_newer(value["schema"])
             found = _about(value)
-            if about is not None and (difference := about.difference(found)) is not None:
+            if about is not None and (difference := found.difference(about)) is not None:
                 raise InputError(
                     f"memory {folder} belongs to something else: {difference}; name a memory of "
                     "this arm, or another folder for a new one"
@@ -234,6 +234,16 @@ class Store:
         for entry in self.find(**where):
             yield self.read(entry.id)
 
+    def __len__(self) -> int:
+        """Episodes."""
+        return int(self._column("SELECT count(*) FROM episode")[0])
+
+    def contents(self, after: int = 0, upto: int | None = None) -> list[tuple[int, int, bytes]]:
+        """Id, steps and content's digest of the episodes after < id <= upto, in order."""
+        query = "SELECT id, steps, content FROM episode WHERE id > ? AND id <= ? ORDER BY id"
+        with self.reading() as db:
+            return db.execute(query, (after, 2**62 if upto is None else upto)).fetchall()
+
     def frames(self, id: int) -> bytes | None:
         """What a camera saw of an attempt; None if there was none."""
         with self.reading() as db:
@@ -288,8 +298,8 @@ class Store:
                 db.execute(f"PRAGMA {name}").fetchone()[0]
                 for name in ("page_count", "freelist_count")
             )
-        cache = self.folder / CACHE
-        return int(pages - free) * database.PAGE + (cache.stat().st_size if cache.exists() else 0)
+        cache = [path for name in (CACHE, CACHE_INDEX) if (path := self.folder / name).exists()]
+        return int(pages - free) * database.PAGE + sum(path.stat().st_size for path in cache)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -326,10 +336,9 @@ class Store:
     def _entry(self, row: Sequence[Any]) -> Entry:
         if not schema.is_whole("episode", row):
             raise self._damaged(row[0], "metadata")
-        named = dict(zip(schema.TABLES["episode"], row, strict=False))
-        del named["content"]
-        named |= {name: bool(named[name]) for name in ("success", "terminated")}
-        return Entry(**{**named, "context": tuple(json.loads(named["context"]))})
+        *known, success, terminated, context, steps, size, _content, _digest = row
+        belief = tuple(json.loads(context))
+        return Entry._make((*known, bool(success), bool(terminated), belief, steps, size))
 
     def _damaged(self, id: int, what: str) -> InputError:
         return InputError(f"{self.path}: episode {id}: {what} damaged{database.REPAIR}")
