@@ -19,6 +19,8 @@ class LearnerConfig:
     hidden: int = 256  # units in each of the two hidden layers of actor and critics
     batch_size: int = 512  # transitions an update learns from
     good_share: float = 0.5  # of the batch, from worked examples and own successes
+    past_share: float = 0.34  # of the batch, from tasks that are not practised today
+    anchor: float = 5.0  # weight of keeping what the policy did in those
     discount: float = 0.97  # per step
     tau: float = 0.01  # how far the target critics follow each update
     warm_rate: float = 1e-3  # Adam learning rate of the actor while it only imitates
@@ -44,7 +46,7 @@ class LearnerConfig:
             if not isinstance(value, int if whole else int | float) or not math.isfinite(value):
                 kind = "whole" if whole else "finite"
                 raise InputError(f"{field.name} must be a {kind} number; found {value!r}")
-            if field.name in ("good_share", "discount", "tau"):
+            if field.name in ("good_share", "past_share", "discount", "tau"):
                 if not 0 <= value <= 1:
                     raise InputError(f"{field.name} must lie in [0, 1]; found {value}")
             elif field.name != "entropy_per_action" and not value >= 0:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from stable_baselines3 import SAC
 from stable_baselines3.common.base_class import maybe_make_env
 from stable_baselines3.common.callbacks import BaseCallback
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from daytwo.errors import InputError
 from daytwo.memory.episodes import Demonstrations, check_layout, load_episodes
+from daytwo.memory.past import Past
 from daytwo.memory.replay import Layout, Replay, Successes, with_bounds
 from daytwo.policies.cloning import cloning_loss
 from daytwo.policies.config import LearnerConfig
@@ -38,6 +39,8 @@ class Learner(SAC):
         env: a Gymnasium environment, its id, or a `VecEnv`.
         demos: worked examples: episodes, or a folder of them; None to learn from practice alone.
         config: settings.
+        scale: typical size (o,) of each observation element, by which it is divided for good; None
+            to standardise by what is seen.
         seed: of weights, batches, exploration and the environment.
         device: "auto" is CUDA where there is one.
         tensorboard_log: folder for TensorBoard.
@@ -57,6 +60,7 @@ class Learner(SAC):
         env: GymEnv | str,
         demos: Demonstrations | None = None,
         config: LearnerConfig | None = None,
+        scale: ArrayLike | None = None,
         seed: int = 0,
         device: torch.device | str = "auto",
         tensorboard_log: str | None = None,
@@ -80,8 +84,10 @@ class Learner(SAC):
             _init_setup_model=False,
         )
         self._setup_model()
+        if scale is not None:
+            self.policy.scale.fix(torch.as_tensor(np.asarray(scale, dtype=np.float32)))
         if demos is not None:
-            self._teach(demos)
+            self.teach(demos)
 
     def _setup_model(self) -> None:
         config = self.config
@@ -98,8 +104,8 @@ class Learner(SAC):
             config.noise,
         ).to(self.device)
         self.layout = Layout(obs[0], action[0])
-        self.practice = Replay(config.practice_size, self.n_envs, self.layout, self.device)
-        self.successes = Successes(config.success_size, self.layout, self.device)
+        self.past = Past(self.layout, self.device)
+        self.begin_day()
         self.target_entropy = config.entropy_per_action * action[0]
         self.log_ent_coef = torch.full((), np.log(config.entropy), device=self.device)
         self.log_ent_coef.requires_grad_(True)
@@ -107,9 +113,9 @@ class Learner(SAC):
         self.rng = torch.Generator(device=self.device).manual_seed(self.seed or 0)
         self.seeds = np.random.default_rng(self.seed)  # of the episodes begun
         self.n_updates = 0  # updates of all kinds
-        self.cloned = 0  # of these, the ones before practice
+        self.cloned = 0  # of these, at the end of the last cloning: the critics mature from there
+        self.uncloned = 0  # 1 while there are worked examples that were not cloned yet
         self.curves: dict[str, Tensor] = {}  # of the latest update, for the log
-        self._begin_anew = True
 
     def _optimizers(self, config: LearnerConfig) -> None:
         policy = self.policy
@@ -121,7 +127,47 @@ class Learner(SAC):
         self.critic_optimizer = adam(policy.critic.parameters(), config.critic_rate)
         self.ent_coef_optimizer = adam([self.log_ent_coef], config.entropy_rate)
 
-    def _teach(self, demos: Demonstrations) -> None:
+    # Days.
+
+    def begin_day(self) -> None:
+        """Put the practice and the successes so far away; the past stays."""
+        size = self.config.success_size
+        self.practice = Replay(self.config.practice_size, self.n_envs, self.layout, self.device)
+        self.successes = Successes(size, self.layout, self.device)
+        self._begin_anew = True
+
+    def end_day(self, task: str, size: int = 20_000) -> None:
+        """Today's practice becomes the past of `task`: a quarter of it any, the rest what worked.
+
+        Args:
+            task: its name in the past; what was kept of it before gives way.
+            size: transitions kept at most.
+        """
+        if len(self.practice) == 0:
+            raise InputError(f"end_day({task!r}): nothing was practised today")
+        n_good = min(len(self.successes), 3 * size // 4)
+        rows = [self.practice.sample(min(size - n_good, len(self.practice)), self.rng)]
+        if n_good:
+            rows.append(self.successes.sample(n_good, self.rng))
+        self.keep(task, torch.cat(rows))
+
+    def keep(self, task: str, rows: Tensor) -> None:
+        """Make transitions `rows` (k, width) the past of `task`, with what the policy does there
+        now as the behaviour to keep.
+        """
+        self.past.keep(task, rows, self.act(rows[:, : self.layout.obs]))
+
+    @torch.no_grad()
+    def act(self, obs: Tensor) -> Tensor:
+        """The policy's actions (k, a) in [-1, 1] for observations (k, o), without noise."""
+        return torch.tanh(self.policy.actor.gaussian(self.policy.scale(obs))[0])
+
+    def teach(self, demos: Demonstrations) -> None:
+        """Take worked examples in; `learn` clones them before it practises.
+
+        Raises:
+            InputError: there is none, or it does not fit; says which.
+        """
         episodes = load_episodes(demos)
         if not episodes:
             raise InputError("demos: there is no episode in them; give None to do without")
@@ -130,6 +176,7 @@ class Learner(SAC):
         self.successes.teach(scaled, self.config.discount)
         obs = self.layout.split(self.successes.examples)[0]
         self.policy.scale.update(obs)
+        self.uncloned = 1
 
     def _scaled(self, episode: Any) -> Any:
         """The episode with its actions in [-1, 1], as inside the learner."""
@@ -170,8 +217,8 @@ class Learner(SAC):
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
         callback.on_training_start(locals(), globals())
-        if len(self.successes.examples) and self.n_updates == 0:
-            self._imitate(self.config.warm_updates)
+        if self.uncloned:
+            self.imitate(self.config.warm_updates)
         while self.num_timesteps < total and self._step(callback):
             if (self.num_timesteps // self.n_envs) % log_interval == 0:
                 self.logger.record("train/n_updates", self.n_updates, exclude="tensorboard")
@@ -247,17 +294,21 @@ class Learner(SAC):
 
     # Updates.
 
-    def _imitate(self, updates: int) -> None:
-        """Before practice: clone the worked examples."""
+    def imitate(self, updates: int) -> None:
+        """Clone the worked examples, and what is to be kept of the past, before practice."""
         self.actor_optimizer.param_groups[0]["lr"] = self.config.warm_rate
+        n_past = int(self.config.past_share * self.config.batch_size) if len(self.past) else 0
+        n_good = self.config.batch_size - n_past
         for _ in range(updates):
-            rows = self.successes.sample(self.config.batch_size, self.rng)
-            obs, shown, *_ = self.layout.split(rows)
+            obs, shown, *_ = self.layout.split(self.successes.sample(n_good, self.rng))
+            if n_past:
+                old, keep = self.past.sample(n_past, self.rng)
+                obs, shown = torch.cat([obs, old[:, : self.layout.obs]]), torch.cat([shown, keep])
             mean, _ = self.policy.actor.gaussian(self.policy.scale(obs))
             self._descend(self.actor_optimizer, cloning_loss(torch.tanh(mean), shown))
         self.actor_optimizer.param_groups[0]["lr"] = self.config.actor_rate
         self.n_updates += updates
-        self.cloned = self.n_updates
+        self.cloned, self.uncloned = self.n_updates, 0
 
     @torch.no_grad()
     def _update(self) -> None:
@@ -267,11 +318,17 @@ class Learner(SAC):
         `daytwo.policies.mlp` for why.
         """
         config, policy = self.config, self.policy
-        n_good = int(config.good_share * config.batch_size) if len(self.successes) else 0
-        parts = [self.practice.sample(config.batch_size - n_good, self.rng)]
+        n_past = int(config.past_share * config.batch_size) if len(self.past) else 0
+        n_good = int(config.good_share * (config.batch_size - n_past)) if len(self.successes) else 0
+        parts = [self.practice.sample(config.batch_size - n_past - n_good, self.rng)]
         if n_good:
-            parts.insert(0, self.successes.sample(n_good, self.rng))
+            parts.append(self.successes.sample(n_good, self.rng))
+        if n_past:
+            old, keep = self.past.sample(n_past, self.rng)
+            parts.append(old)
         obs, action, reward, goes_on, next_obs, bound = self.layout.split(torch.cat(parts))
+        today = len(obs) - n_past
+        good, past = slice(today - n_good, today), slice(today, None)
         obs, next_obs = policy.scale(obs), policy.scale(next_obs)
         noise, next_noise = self._noise(2 * len(obs)).chunk(2)
         entropy, tape = self.log_ent_coef.exp(), Tape()
@@ -291,18 +348,22 @@ class Learner(SAC):
         value, critic = q.min(0, keepdim=True)
         maturity = min(1.0, (self.n_updates - self.cloned) / max(config.ramp_updates, 1))
         climb = maturity * config.q_weight / value.abs().mean().clamp_min(1e-3) / len(obs)
-        by_q = torch.zeros_like(q).scatter_(0, critic, -climb.expand_as(value))
+        climb = climb.expand(len(obs)).clone()
+        climb[past] = 0.0  # of the past, what was learnt is kept
+        by_q = torch.zeros_like(q).scatter_(0, critic, -climb.unsqueeze(0))
         by_action = policy.critic.input_gradient(tape, by_q.unsqueeze(-1), start=self.layout.obs)
-        by_log_prob = (climb * entropy).expand(len(obs))
+        by_log_prob = climb * entropy
         by_mean_action = torch.zeros_like(action)
         if n_good:
-            off = tried.mean_action[:n_good] - action[:n_good]
-            by_mean_action[:n_good] = 2 * config.cloning / n_good * off
+            off = tried.mean_action[good] - action[good]
+            by_mean_action[good] = 2 * config.cloning / n_good * off
+        if n_past:
+            by_mean_action[past] = 2 * config.anchor / n_past * (tried.mean_action[past] - keep)
         policy.actor.gradient(tried, by_action, by_log_prob, by_mean_action)
         self.actor_optimizer.step()
 
         # Entropy coefficient: -log_ent_coef * mean(log_prob + target_entropy).
-        self.log_ent_coef.grad = -(tried.log_prob.mean() + self.target_entropy)
+        self.log_ent_coef.grad = -(tried.log_prob[:today].mean() + self.target_entropy)
         self.ent_coef_optimizer.step()
         policy.critic_target.flat.lerp_(policy.critic.flat, self.tau)
         self.n_updates += 1

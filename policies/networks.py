@@ -17,11 +17,13 @@ LOG_STD = (-5.0, 1.0)  # range of the actor's log standard deviation
 
 
 class Normalizer(nn.Module):
-    """Running mean and variance of observations (Chan et al., parallel variance, 1979)."""
+    """Running mean and variance of observations (Chan et al., parallel variance, 1979), or a scale
+    that stays: what is learnt on one day must mean the same on the next.
+    """
 
     mean: Tensor
     var: Tensor
-    count: Tensor
+    count: Tensor  # observations seen; infinite where the scale is fixed
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -34,8 +36,17 @@ class Normalizer(nn.Module):
         return ((obs - self.mean) / self.var.sqrt().clamp_min(MIN_STD)).clamp(-CLIP, CLIP)
 
     @torch.no_grad()
+    def fix(self, size: Tensor) -> None:
+        """Divide by the typical sizes (o,) from now on, whatever is seen."""
+        self.mean.zero_()
+        self.var.copy_(size**2)
+        self.count.fill_(math.inf)
+
+    @torch.no_grad()
     def update(self, obs: Tensor) -> None:
-        """Take observations (k, o) into account."""
+        """Take observations (k, o) into account, unless the scale is fixed."""
+        if torch.isinf(self.count):
+            return
         k = len(obs)
         total = self.count + k
         shift = obs.mean(0) - self.mean

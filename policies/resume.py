@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 L = TypeVar("L", bound="Learner")
 Part = dict[str, NDArray[Any]]
-COUNTERS = ("num_timesteps", "n_updates", "cloned", "_episode_num", "_total_timesteps")
+COUNTERS = ("num_timesteps", "n_updates", "cloned", "uncloned", "_episode_num", "_total_timesteps")
 OPTIMIZERS = ("actor_optimizer", "critic_optimizer", "ent_coef_optimizer")
 
 
@@ -35,6 +35,7 @@ def write(learner: Learner, path: Path, meta: dict[str, Any]) -> None:
         parts[name] = _optimizer_arrays(getattr(learner, name))
     parts["practice"] = _arrays(learner.practice.state_dict())
     parts["successes"] = _arrays(learner.successes.state_dict())
+    parts["past"] = _arrays(learner.past.state_dict())
     parts["random"] = {"torch": learner.rng.get_state().numpy()}
     save_checkpoint(
         path,
@@ -94,6 +95,7 @@ def read(cls: type[L], path: Path, env: GymEnv | None, device: torch.device | st
         _load_optimizer(getattr(learner, name), parts[name])
     learner.practice.load_state_dict(_tensors(parts["practice"]))
     learner.successes.load_state_dict(_tensors(parts["successes"]))
+    learner.past.load_state_dict(_tensors(parts["past"]))
     random = torch.from_numpy(parts["random"]["torch"])
     if len(random) == len(learner.rng.get_state()):
         learner.rng.set_state(random)

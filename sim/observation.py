@@ -13,41 +13,45 @@ from daytwo.sim.predicates import PREDICATES
 from daytwo.sim.scene import N_OBJECTS
 from daytwo.sim.state import State, grasp_yaw_error
 
-_LAYOUT: tuple[tuple[str, int], ...] = (
-    ("opening", 1),  # distance between the pads [m]
-    ("height", 1),  # tool point above the table [m]
-    ("v_ee", 3),  # [m/s]
-    ("ee_to_command", 3),  # how far the arm lags behind what was asked [m]
-    ("yaw_to_command", 1),  # [rad]
+# Name, number of elements, and their typical size, by which a learner divides them: a scale that
+# is the same on every day and for every task.
+_LAYOUT: tuple[tuple[str, int, float], ...] = (
+    ("opening", 1, 0.04),  # distance between the pads [m]
+    ("height", 1, 0.1),  # tool point above the table [m]
+    ("v_ee", 3, 0.2),  # [m/s]
+    ("ee_to_command", 3, 0.02),  # how far the arm lags behind what was asked [m]
+    ("yaw_to_command", 1, 0.2),  # [rad]
     *(
-        (f"{name}{i}", size)
+        (f"{name}{i}", number, size)
         for i in range(N_OBJECTS)
-        for name, size in (
-            ("present", 1),
-            ("ee_to_object", 3),
-            ("grasp_yaw_error", 1),
-            ("v_object", 3),
-            ("half", 1),
-            ("tilt", 1),
+        for name, number, size in (
+            ("present", 1, 1.0),
+            ("ee_to_object", 3, 0.1),
+            ("grasp_yaw_error", 1, 0.4),
+            ("v_object", 3, 0.1),
+            ("half", 1, 0.02),
+            ("tilt", 1, 0.1),
         )
     ),
-    ("ee_to_goal", 3),
-    ("object_to_goal", 3),
-    ("descriptor", len(PREDICATES)),
-    ("time_left", 1),  # 1 at the start, 0 at the horizon
+    ("ee_to_goal", 3, 0.1),
+    ("object_to_goal", 3, 0.1),
+    ("descriptor", len(PREDICATES), 1.0),
+    ("time_left", 1, 0.5),  # 1 at the start, 0 at the horizon
 )
 
 
 def _slices() -> dict[str, slice]:
     out, start = {}, 0
-    for name, size in _LAYOUT:
-        out[name] = slice(start, start + size)
-        start += size
+    for name, number, _ in _LAYOUT:
+        out[name] = slice(start, start + number)
+        start += number
     return out
 
 
 OBSERVATION = _slices()  # name -> its slice of the vector
-OBS_DIM = sum(size for _, size in _LAYOUT)
+LAYOUT = tuple((name, number) for name, number, _ in _LAYOUT)
+SCALE = np.repeat([size for *_, size in _LAYOUT], [number for _, number, _ in _LAYOUT])  # (OBS_DIM,)
+OBS_DIM = len(SCALE)
 
 
 def observe(

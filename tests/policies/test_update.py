@@ -29,11 +29,19 @@ def sample(actor: Actor, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Te
     return torch.tanh(u), log_prob.sum(-1), torch.tanh(mean)
 
 
+@pytest.mark.parametrize("days", [1, 2])
 @pytest.mark.parametrize("taught", [True, False])
-def test_update_descends_the_losses(taught: bool) -> None:
+def test_update_descends_the_losses(taught: bool, days: int) -> None:
     demos = show(5) if taught else None
     learner = Learner(PointEnv(), demos=demos, config=CONFIG, seed=1, device="cpu")
     learner.learn(80)
+    if days == 2:
+        learner.end_day("yesterday", size=100)
+        learner.begin_day()
+        if taught:
+            learner.teach(show(5))
+        learner.learn(80, reset_num_timesteps=False)
+        learner.learn(80, reset_num_timesteps=False)
     before, generator = deepcopy(learner.policy), learner.rng.get_state()
     entropy, maturity = learner.log_ent_coef.exp().item(), 1.0
     assert learner.n_updates - learner.cloned >= CONFIG.ramp_updates
@@ -41,11 +49,16 @@ def test_update_descends_the_losses(taught: bool) -> None:
 
     # The same draws, in the same order.
     learner.rng.set_state(generator)
-    n_good = CONFIG.batch_size // 2 if len(learner.successes) else 0
-    parts = [learner.practice.sample(CONFIG.batch_size - n_good, learner.rng)]
+    n_past = int(CONFIG.past_share * CONFIG.batch_size) if days == 2 else 0
+    n_good = (CONFIG.batch_size - n_past) // 2 if len(learner.successes) else 0
+    parts = [learner.practice.sample(CONFIG.batch_size - n_past - n_good, learner.rng)]
     if n_good:
-        parts.insert(0, learner.successes.sample(n_good, learner.rng))
+        parts.append(learner.successes.sample(n_good, learner.rng))
+    if n_past:
+        old, keep = learner.past.sample(n_past, learner.rng)
+        parts.append(old)
     rows = torch.cat(parts)
+    today = len(rows) - n_past
     noise, next_noise = learner._noise(2 * len(rows)).chunk(2)
     obs, action, reward, goes_on, next_obs, bound = learner.layout.split(rows)
     obs, next_obs = before.scale(obs), before.scale(next_obs)
@@ -60,14 +73,17 @@ def test_update_descends_the_losses(taught: bool) -> None:
 
     tried, log_prob, mean_action = sample(before.actor, obs, noise)
     value = learner.policy.critic.values(obs, tried).amin(0)  # of the critics just updated
-    climb = (entropy * log_prob - value).mean() / value.detach().abs().mean().clamp_min(1e-3)
+    climb = (entropy * log_prob - value)[:today].sum() / len(rows) / value.detach().abs().mean().clamp_min(1e-3)
     loss = maturity * CONFIG.q_weight * climb
     if n_good:
-        loss = loss + CONFIG.cloning * cloning_loss(mean_action[:n_good], action[:n_good])
+        good = slice(today - n_good, today)
+        loss = loss + CONFIG.cloning * cloning_loss(mean_action[good], action[good])
+    if n_past:
+        loss = loss + CONFIG.anchor * cloning_loss(mean_action[today:], keep)
     (expected,) = torch.autograd.grad(loss, before.actor.flat)
     torch.testing.assert_close(learner.policy.actor.flat.grad, expected, rtol=1e-3, atol=1e-5)
 
-    surprise = -(log_prob.mean() + learner.target_entropy)
+    surprise = -(log_prob[:today].mean() + learner.target_entropy)
     torch.testing.assert_close(learner.log_ent_coef.grad, surprise.detach(), rtol=1e-4, atol=1e-5)
     moved = before.critic_target.flat.lerp(learner.policy.critic.flat, CONFIG.tau)
     torch.testing.assert_close(learner.policy.critic_target.flat, moved.detach())
