@@ -124,8 +124,8 @@ class Rows:
         if [_content(entry) for entry in kept] != list(there.values()):
             return self._anew()
         if (kept["steps"] + 1).sum() < (1 - HOLES) * _end(entries):
-            return self._compact(kept)
-        self._write_index(kept)
+            return _compact(self.store.folder, self._head, kept)
+        _write_index(self._index, self._head, kept)
         return kept
 
     def _with_appended(self, entries: Entries) -> Entries:
@@ -149,24 +149,6 @@ class Rows:
                 entries = np.concatenate([entries, made])
         return entries
 
-    def _compact(self, entries: Entries) -> Entries:
-        """Keep the rows of `entries` alone."""
-        fresh = self.path.with_suffix(".new")
-        with self.path.open("rb") as old, fresh.open("wb") as new:
-            for entry in entries:
-                old.seek(int(entry["start"]) * self._size)
-                new.write(old.read((int(entry["steps"]) + 1) * self._size))
-        moved = _entries([_content(entry) for entry in entries], 0)
-        self._index.unlink()  # it speaks of the old file
-        fresh.rename(self.path)
-        self._write_index(moved)
-        return moved
-
-    def _write_index(self, entries: Entries) -> None:
-        fresh = self._index.with_suffix(".new")
-        fresh.write_bytes(self._head + entries.tobytes())
-        fresh.rename(self._index)
-
     def _map(self, entries: Entries) -> None:
         """Have the rows in reach, those of a step and of the one after it side by side."""
         self.ids, self.steps = (entries[name].astype(np.int64) for name in ("id", "steps"))
@@ -178,6 +160,25 @@ class Rows:
             flat = np.frombuffer(data, "<f4")
         shape = (max(rows - 1, 0), 2 * (self.width + 1))
         self._pairs = as_strided(flat, shape, (self._size, 4), writeable=False)
+
+
+def trim(store: Store) -> None:
+    """Take the rows of dropped episodes out of a store's cache, if it has one."""
+    path, index = store.folder / CACHE, store.folder / CACHE_INDEX
+    with explained(path), turn(store.folder):
+        if not (index.exists() and path.exists()):
+            return
+        head, entries = _read_index(index)
+        kept = entries[np.isin(entries["id"], [content[0] for content in store.contents()])]
+        if len(kept) < len(entries):
+            _compact(store.folder, head, kept)
+
+
+def remove(folder: Path) -> None:
+    """Have no cache; the next sampler makes one."""
+    with explained(folder / CACHE), turn(folder):
+        for name in (CACHE_INDEX, CACHE):
+            (folder / name).unlink(missing_ok=True)
 
 
 def fault(store: Store) -> str | None:
@@ -216,6 +217,28 @@ def turn(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _compact(folder: Path, head: bytes, entries: Entries) -> Entries:
+    """Keep the rows of `entries` alone; whoever has mapped the old file keeps it."""
+    path, index = folder / CACHE, folder / CACHE_INDEX
+    size = 4 * (int.from_bytes(head[:4], "little") + 1)
+    fresh = path.with_name(f".{path.name}.new")
+    with path.open("rb") as old, fresh.open("wb") as new:
+        for entry in entries:
+            old.seek(int(entry["start"]) * size)
+            new.write(old.read((int(entry["steps"]) + 1) * size))
+    moved = _entries([_content(entry) for entry in entries], 0)
+    index.unlink()  # it speaks of the old file
+    fresh.rename(path)
+    _write_index(index, head, moved)
+    return moved
+
+
+def _write_index(path: Path, head: bytes, entries: Entries) -> None:
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_bytes(head + entries.tobytes())
+    fresh.rename(path)
 
 
 def _read_index(path: Path) -> tuple[bytes, Entries]:

@@ -56,12 +56,12 @@ def seal(table: str, values: Sequence[Any]) -> bytes:
     return digest.digest()
 
 
-def insert(db: sqlite3.Connection, table: str, values: Sequence[Any]) -> None:
-    """Put a row in, sealed; one with the same key gives way."""
+def insert(db: sqlite3.Connection, table: str, values: Sequence[Any], clash: str = "ABORT") -> None:
+    """Put a row in, sealed; `clash` is what SQLite does if there is one with the same key."""
     marks = ", ".join("?" * (len(values) + 1))
     columns = ", ".join((*TABLES[table], "digest"))
     db.execute(
-        f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})",
+        f"INSERT OR {clash} INTO {table} ({columns}) VALUES ({marks})",
         (*values, seal(table, values)),
     )
 
@@ -79,7 +79,7 @@ def select(table: str) -> str:
 def write_about(db: sqlite3.Connection, about: dict[str, Any]) -> None:
     """Say what the memory belongs to, twice: what names everything else must outlive damage."""
     for copy in (1, 2):
-        insert(db, "about", (copy, json.dumps(about)))
+        insert(db, "about", (copy, json.dumps(about)), "REPLACE")
 
 
 def read_about(db: sqlite3.Connection) -> dict[str, Any] | None:

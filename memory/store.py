@@ -5,74 +5,21 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from itertools import zip_longest
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from daytwo.errors import InputError
-from daytwo.memory import codec, database, schema
+from daytwo.memory import database, schema
+from daytwo.memory.about import About
 from daytwo.memory.database import explained, transaction
-from daytwo.memory.episodes import Episode
+from daytwo.memory.entry import Entry, condition, from_record, to_entry, to_record
 from daytwo.memory.lock import WriterLock
 from daytwo.memory.record import Record
 
-COLUMNS = tuple(name for name in schema.TABLES["episode"] if name not in ("context", "content"))
 CACHE, CACHE_INDEX = "rows.f32", "rows.idx"  # of `memory.rows`
-
-
-@dataclass(frozen=True)
-class About:
-    """What a memory belongs to: episodes of another arm or layout do not go into it."""
-
-    arm: str
-    observation: tuple[tuple[str, int], ...]  # names and sizes, in order
-    action: tuple[str, ...]
-
-    @property
-    def observations(self) -> int:
-        """Elements of an observation."""
-        return sum(size for _, size in self.observation)
-
-    def difference(self, other: About) -> str | None:
-        """The first thing that `other` wants otherwise, in words; None if all is the same."""
-        if other.arm != self.arm:
-            return f"arm is {self.arm!r}, not {other.arm!r}"
-        for what in ("observation", "action"):
-            mine, wanted = getattr(self, what), getattr(other, what)
-            for i, (a, b) in enumerate(zip_longest(mine, wanted)):
-                if b is None:
-                    return f"it also has {what}[{i}], {_words(a)}"
-                if a is None:
-                    return f"it has no {what}[{i}], {_words(b)}"
-                if a != b:
-                    return f"{what}[{i}] is {_words(a)}, not {_words(b)}"
-        return None
-
-
-class Entry(NamedTuple):
-    """What is known of an episode without reading its arrays."""
-
-    id: int
-    day: int
-    trial: int
-    attempt: int
-    task: str
-    skill: str
-    arm: str
-    driver: str
-    policy: str
-    software: str
-    started: str
-    success: bool
-    terminated: bool
-    context: tuple[float, ...]  # the belief's mean
-    steps: int
-    bytes: int  # on the disk, frames included
 
 
 class Store:
@@ -140,7 +87,7 @@ class Store:
             if value is None:
                 raise InputError(f"{path}: table about is damaged{database.REPAIR}")
             schema.refuse_newer(value["schema"])
-            found = _about(value)
+            found = About.of(value)
             if about is not None and (difference := found.difference(about)) is not None:
                 raise InputError(
                     f"memory {folder} belongs to something else: {difference}; name a memory of "
@@ -175,29 +122,31 @@ class Store:
             InputError: it does not belong here, or the disk is full or not writable; the memory
                 is as before.
         """
-        self._check(record)
-        packed = codec.pack(_arrays(record))
-        blob = codec.compress(packed)
-        values = {
-            "day": record.day,
-            "trial": record.trial,
-            "attempt": record.attempt,
-            "task": record.episode.task,
-            "skill": record.skill,
-            "arm": record.arm,
-            "driver": record.driver,
-            "policy": record.policy,
-            "software": record.software,
-            "started": record.started,
-            "success": int(record.episode.success),
-            "terminated": int(record.episode.terminated),
-            "context": json.dumps(np.asarray(record.context, np.float32).tolist()),
-            "steps": len(record.episode),
-            "bytes": len(blob) + len(frames or b""),
-            "content": _content(record, packed),
-        }
+        self.check(record)
+        columns, blob = from_record(record, frames)
         with self.writing() as db:
-            return add_episode(db, values, blob, frames)
+            return add_episode(db, columns, blob, frames)
+
+    def check(self, record: Record) -> None:
+        """Refuse an attempt of another arm or layout.
+
+        Raises:
+            InputError: names what differs.
+        """
+        episode = record.episode
+        if record.arm != self.about.arm:
+            raise InputError(
+                f"memory {self.folder} belongs to arm {self.about.arm!r}; an attempt of arm "
+                f"{record.arm!r} does not go into it"
+            )
+        for name, found, wanted in (
+            ("observations", episode.observations.shape[1], self.about.observations),
+            ("actions", episode.actions.shape[1], len(self.about.action)),
+        ):
+            if found != wanted:
+                raise InputError(
+                    f"memory {self.folder}: {name} have {found} elements; its own have {wanted}"
+                )
 
     def find(self, **where: Any) -> list[Entry]:
         """Episodes by what is known of them, oldest first.
@@ -208,7 +157,7 @@ class Store:
         Raises:
             InputError: no such column, or a row is damaged.
         """
-        text, values = _condition(where)
+        text, values = condition(where)
         with self.reading() as db:
             rows = db.execute(f"{schema.select('episode')} {text} ORDER BY id", values).fetchall()
         return [self._entry(row) for row in rows]
@@ -227,7 +176,7 @@ class Store:
         entry = self._entry(row)
         if arrays is None or not schema.is_whole("arrays", arrays):
             raise self._damaged(id, "arrays")
-        return _record(entry, codec.unpack(codec.decompress(arrays[1])))
+        return to_record(entry, arrays[1])
 
     def records(self, **where: Any) -> Iterator[Record]:
         """Attempts as `find` finds them, read one after the other."""
@@ -281,15 +230,18 @@ class Store:
     def put(self, key: str, value: Any) -> None:
         """Keep a small JSON value under a key, in one transaction."""
         with self.writing() as db:
-            schema.insert(db, "state", (key, json.dumps(value)))
+            schema.insert(db, "state", (key, json.dumps(value)), "REPLACE")
 
     def drop(self, ids: Sequence[int], why: str) -> None:
         """Forget episodes, in one transaction; that they were dropped, and why, is kept."""
         with self.writing() as db:
-            for id in ids:
-                for table in ("episode", "arrays", "frames"):
-                    db.execute(f"DELETE FROM {table} WHERE id = ?", (id,))
-                schema.insert(db, "dropped", (id, why))
+            drop_episodes(db, ids, why)
+
+    def give_back(self) -> None:
+        """Shorten the file by what dropped episodes took."""
+        with self.reading() as db:
+            db.execute("PRAGMA incremental_vacuum").fetchall()
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def used_bytes(self) -> int:
         """What the episodes and the cache for sampling take on the disk."""
@@ -317,73 +269,45 @@ class Store:
         with self.reading() as db:
             return [row[0] for row in db.execute(query)]
 
-    def _check(self, record: Record) -> None:
-        episode = record.episode
-        if record.arm != self.about.arm:
-            raise InputError(
-                f"memory {self.folder} belongs to arm {self.about.arm!r}; an attempt of arm "
-                f"{record.arm!r} does not go into it"
-            )
-        for name, found, wanted in (
-            ("observations", episode.observations.shape[1], self.about.observations),
-            ("actions", episode.actions.shape[1], len(self.about.action)),
-        ):
-            if found != wanted:
-                raise InputError(
-                    f"memory {self.folder}: {name} have {found} elements; its own have {wanted}"
-                )
-
     def _entry(self, row: Sequence[Any]) -> Entry:
         if not schema.is_whole("episode", row):
             raise self._damaged(row[0], "metadata")
-        *known, success, terminated, context, steps, size, _content, _digest = row
-        belief = tuple(json.loads(context))
-        return Entry._make((*known, bool(success), bool(terminated), belief, steps, size))
+        return to_entry(row)
 
     def _damaged(self, id: int, what: str) -> InputError:
         return InputError(f"{self.path}: episode {id}: {what} damaged{database.REPAIR}")
 
 
 def add_episode(
-    db: sqlite3.Connection, values: dict[str, Any], blob: bytes, frames: bytes | None
+    db: sqlite3.Connection, columns: dict[str, Any], blob: bytes, frames: bytes | None
 ) -> int:
     """Insert an episode's rows with the next id; the caller's transaction.
 
     Args:
-        values: column -> value, all of `schema.TABLES["episode"]` but the id.
+        db: connection.
+        columns: of table `episode`, all but the id.
+        blob: its arrays, compressed.
+        frames: what a camera saw.
     """
-    (last,) = db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'episode'").fetchone()
-    id = (last or 0) + 1
-    values = {**values, "id": id}
-    schema.insert(db, "episode", [values[name] for name in schema.TABLES["episode"]])
+    (last,) = db.execute(
+        "SELECT max(coalesce((SELECT max(seq) FROM sqlite_sequence), 0),"
+        " coalesce((SELECT max(id) FROM episode), 0), coalesce((SELECT max(id) FROM dropped), 0))"
+    ).fetchone()
+    id = int(last) + 1
+    row = [{"id": id, **columns}[name] for name in schema.TABLES["episode"]]
+    schema.insert(db, "episode", row)
     schema.insert(db, "arrays", (id, blob))
     if frames is not None:
         schema.insert(db, "frames", (id, frames))
     return id
 
 
-def _condition(where: dict[str, Any]) -> tuple[str, list[Any]]:
-    """SQL text and values of what `find` was asked for."""
-    parts, values = [], []
-    for name, wanted in where.items():
-        bound = {"min_day": "day >= ?", "max_day": "day <= ?"}.get(name)
-        if bound is None and name not in COLUMNS:
-            raise InputError(
-                f"memory: no column {name!r}; known are {', '.join(COLUMNS)}, min_day, max_day"
-            )
-        several = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
-        parts.append(bound or f"{name} IN ({', '.join('?' * len(several))})")
-        values += several
-    return ("WHERE " + " AND ".join(parts) if parts else ""), values
-
-
-def _about(value: dict[str, Any]) -> About:
-    observation = tuple((str(name), int(size)) for name, size in value["observation"])
-    return About(value["arm"], observation, tuple(value["action"]))
-
-
-def _words(part: object) -> str:
-    return f"{part[0]!r} of {part[1]}" if isinstance(part, tuple) else repr(part)
+def drop_episodes(db: sqlite3.Connection, ids: Iterable[int], why: str) -> None:
+    """Delete all rows of episodes and note why; the caller's transaction."""
+    for id in ids:
+        for table in ("episode", "arrays", "frames"):
+            db.execute(f"DELETE FROM {table} WHERE id = ?", (id,))
+        schema.insert(db, "dropped", (id, why), "REPLACE")
 
 
 def _migrate(folder: Path, db: sqlite3.Connection | None) -> None:
@@ -398,46 +322,3 @@ def _migrate(folder: Path, db: sqlite3.Connection | None) -> None:
             about = schema.read_about(db)
             assert about is not None
             schema.migrate(db, about)
-
-
-def _arrays(record: Record) -> dict[str, codec.Array]:
-    episode = record.episode
-    return {
-        "observations": episode.observations,
-        "actions": episode.actions,
-        "rewards": episode.rewards,
-        "sent": record.sent,
-        **{f"track {name}": array for name, array in record.tracks.items()},
-    }
-
-
-def _content(record: Record, packed: bytes) -> bytes:
-    """By which an attempt is known again in another memory, where its day and trial differ."""
-    said = (record.arm, record.driver, record.episode.task, record.attempt, record.started, packed)
-    return schema.seal("content", said)
-
-
-def _record(entry: Entry, arrays: dict[str, codec.Array]) -> Record:
-    episode = Episode(
-        arrays.pop("observations"),
-        arrays.pop("actions"),
-        arrays.pop("rewards"),
-        entry.terminated,
-        entry.success,
-        entry.task,
-    )
-    return Record(
-        episode,
-        arm=entry.arm,
-        driver=entry.driver,
-        day=entry.day,
-        trial=entry.trial,
-        attempt=entry.attempt,
-        skill=entry.skill,
-        policy=entry.policy,
-        sent=arrays.pop("sent"),
-        context=np.array(entry.context, np.float32),
-        tracks={name.removeprefix("track "): array for name, array in arrays.items()},
-        software=entry.software,
-        started=entry.started,
-    )
