@@ -49,7 +49,7 @@ CREATE TABLE dropped (id INTEGER PRIMARY KEY, why TEXT NOT NULL, digest BLOB NOT
 def seal(table: str, values: Sequence[Any]) -> bytes:
     """Digest of a row's sealed columns (int, str, bytes or None), (16,) bytes."""
     blobs = [value for value in values if isinstance(value, bytes)]
-    plain = [len(value) if isinstance(value, bytes) else value for value in values]
+    plain = [(len(value),) if isinstance(value, bytes) else value for value in values]
     digest = blake2b(repr((table, plain)).encode("utf-8", "replace"), digest_size=16)
     for blob in blobs:
         digest.update(blob)
