@@ -1,10 +1,11 @@
 """The world's other physics: the same scene in PyBullet, one client per simulation.
 
-What was learnt in MuJoCo is tried here in an engine with other contacts, another solver and other
-servos. Its servos are velocity-resolved, as in most real arms: each joint is driven at a speed
-proportional to its position error, by whatever torque that takes up to its effort limit. With the
-arm's own gains the two engines' arms move alike, since those gains damp heavily: what is left of
-kp (q* - q) - kd dq/dt is then dq/dt = (kp / kd) (q* - q).
+What was learnt in MuJoCo is tried here in an engine with other contacts, another solver, other
+servos and another gripper. A servo drives its joint at a speed proportional to its position error,
+as most real arms do, with no more torque than its stiffness gives at that error. The arm's gains
+damp so heavily that MuJoCo's servos come to the same: what is left of kp (q* - q) - kd dq/dt is
+dq/dt = (kp / kd) (q* - q). The gripper closes with its full force, and its fingers are geared to
+each other, as in real parallel grippers: two that were not would slide to and fro with the cube.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from daytwo.sim.tasks.base import Placement
 SUBSTEPS = 12  # physics steps per control step
 TIMESTEP = 1.0 / (CONTROL_HZ * SUBSTEPS)  # [s]
 SOLVER_ITERATIONS = 100
+GRAVITY = 9.81  # [m/s2] on cubes; the arm is gravity-compensated, so it feels none
+LEAST_TORQUE = 0.1  # share of its effort limit that a servo may use at any error, to brake
+GEAR_FORCE = 50.0  # [N or N m]
+GEAR_ERP = 0.1  # share of the fingers' disagreement that is taken back each physics step
 PARKED = (0.5, 1.5, 0.02)  # [m] where absent cubes are reported
 
 
@@ -38,38 +43,31 @@ class BulletEngine:
         self, ids: NDArray[np.int64], q: Array, placement: Placement, context: Context
     ) -> Placement:
         for row, i in enumerate(ids):
-            one = np.array([row])
-            gain = float(context.stiffness[row] / context.damping[row])
-            self._simulations[i].reset(q[row], placement.take(one), gain)
+            gains = float(context.stiffness[row]), float(context.damping[row])
+            self._simulations[i].reset(q[row], placement.take(np.array([row])), *gains)
         return reported(placement, self.pose_offset[ids])
 
     def drive(self, q_target: Array, grip: Array) -> None:
-        for simulation, q, share in zip(self._simulations, q_target, grip, strict=True):
-            simulation.aim(q, float(share))
-            simulation.advance(SUBSTEPS)
+        self.advance(q_target, grip, SUBSTEPS)
 
-    def advance(self, i: int, q_target: Array, grip: float, steps: int) -> None:
-        """`steps` physics steps of simulation i alone, towards one command."""
-        self._simulations[i].aim(q_target, grip)
-        self._simulations[i].advance(steps)
+    def advance(self, q_target: Array, grip: Array, steps: int) -> None:
+        """Like `drive`, for any number of physics steps."""
+        for simulation, q, share in zip(self._simulations, q_target, grip, strict=True):
+            simulation.advance(q, float(share), steps)
 
     def joints(self) -> Array:
         return np.array([simulation.joints()[0] for simulation in self._simulations])
 
     def joint_velocities(self) -> Array:
-        """(n, dof) [rad/s]."""
+        """Measured (n, dof) [rad/s]."""
         return np.array([simulation.joints()[1] for simulation in self._simulations])
 
     def opening(self) -> Array:
         return np.array([simulation.opening() for simulation in self._simulations])
 
     def objects(self) -> tuple[Array, Array, Array]:
-        p, quat, v = (
-            np.stack(each)
-            for each in zip(
-                *(simulation.objects() for simulation in self._simulations), strict=True
-            )
-        )
+        each = [simulation.objects() for simulation in self._simulations]
+        p, quat, v = (np.stack(part) for part in zip(*each, strict=True))
         return p + self.pose_offset[:, None], quat, v
 
     def astray(self) -> NDArray[np.bool_]:
@@ -86,18 +84,18 @@ class _Simulation:
     """One PyBullet client. Every reset builds its scene anew, so that nothing is left behind."""
 
     def __init__(self, arm: Arm, n_objects: int) -> None:
-        self._arm, self._n_objects = arm, n_objects
+        self._arm, self._n_objects, self._dof = arm, n_objects, len(arm.joints)
         self._client = pybullet.connect(pybullet.DIRECT)
         gripper = arm.gripper
+        fingers = len(gripper.joints)
         self._shut, self._open = np.asarray(gripper.closed), np.asarray(gripper.open)
-        self._rate = np.array(
-            [*np.divide(arm.kp, arm.kd), *[gripper.kp / gripper.kd] * len(self._open)]
-        )
-        self._effort = [*arm.effort, *[gripper.force] * len(self._open)]
-        self._gain = np.ones(len(self._effort))
+        self._kp = np.array([*arm.kp, *[gripper.kp] * fingers])
+        self._kd = np.array([*arm.kd, *[gripper.kd] * fingers])
+        self._effort = np.array([*arm.effort, *[gripper.force] * fingers])
+        self._gain = np.ones((2, len(self._kp)))  # factors on kp and kd
 
-    def reset(self, q: Array, placement: Placement, gain: float) -> None:
-        """Arm at q (dof,), gripper open; one exercise; `gain`: factor on the arm servos' speed."""
+    def reset(self, q: Array, placement: Placement, stiffness: float, damping: float) -> None:
+        """Arm at q (dof,), gripper open; one exercise; factors on the arm servos' gains."""
         client = self._client
         pybullet.resetSimulation(physicsClientId=client)
         pybullet.setPhysicsEngineParameter(
@@ -106,65 +104,57 @@ class _Simulation:
             deterministicOverlappingPairs=1,
             physicsClientId=client,
         )
-        pybullet.setGravity(0, 0, -9.81, physicsClientId=client)
-        self._static((1.2, 1.2, 0.05), (0, 0, -0.05))
+        self._box((1.2, 1.2, 0.05), (0.0, 0.0, -0.05))
         if not np.isnan(placement.p_pedestal[0]).any():
             top, half = placement.p_pedestal[0], float(placement.pedestal_half[0])
-            self._static((half, half, PEDESTAL_HEIGHT), top - (0, 0, PEDESTAL_HEIGHT))
+            self._box((half, half, PEDESTAL_HEIGHT), top - (0, 0, PEDESTAL_HEIGHT))
         self._load_arm()
-        self._gain[: len(q)] = gain
+        self._gain[:, : self._dof] = [[stiffness], [damping]]
         for joint, value in zip(self._joints, (*q, *self._open), strict=True):
             pybullet.resetJointState(self._body, joint, value, physicsClientId=client)
-        self._cubes = [
-            self._cube(placement, i) if placement.half[0, i] > 0 else None
-            for i in range(self._n_objects)
-        ]
-        self.aim(q, 1.0)
+        self._cubes: dict[int, int] = {}  # slot -> body
+        self._weight: dict[int, float] = {}  # body -> [N]
+        for i in range(self._n_objects):
+            half, yaw = float(placement.half[0, i]), float(placement.yaw_object[0, i])
+            if half > 0:
+                mass, friction = float(placement.mass[0, i]), float(placement.friction[0, i])
+                cube = self._box((half,) * 3, placement.p_object[0, i], yaw, mass, friction)
+                self._cubes[i], self._weight[cube] = cube, mass * GRAVITY
 
-    def aim(self, q_target: Array, grip: float) -> None:
-        """Set the servos' targets: joints (dof,) [rad], gripper 0 shut .. 1 open."""
-        targets = [*q_target, *(self._shut + grip * (self._open - self._shut))]
-        pybullet.setJointMotorControlArray(
-            self._body,
-            self._joints,
-            pybullet.POSITION_CONTROL,
-            targetPositions=targets,
-            targetVelocities=[0.0] * len(targets),
-            forces=self._effort,
-            positionGains=list(np.minimum(self._gain * self._rate * TIMESTEP, 1.0)),
-            velocityGains=[1.0] * len(targets),
-            physicsClientId=self._client,
-        )
-
-    def advance(self, steps: int) -> None:
+    def advance(self, q_target: Array, grip: float, steps: int) -> None:
+        """Physics steps towards joints (dof,) [rad] and gripper 0 shut .. 1 open."""
+        client = self._client
+        self._servo(np.array([*q_target, *(self._shut + grip * (self._open - self._shut))]))
         for _ in range(steps):
-            pybullet.stepSimulation(physicsClientId=self._client)
+            for cube, weight in self._weight.items():
+                p, _ = pybullet.getBasePositionAndOrientation(cube, client)
+                force = (0.0, 0.0, -weight)
+                pybullet.applyExternalForce(cube, -1, force, p, pybullet.WORLD_FRAME, client)
+            pybullet.stepSimulation(physicsClientId=client)
 
     def joints(self) -> tuple[Array, Array]:
         """Positions [rad] and velocities [rad/s], each (dof,)."""
-        dof = len(self._arm.joints)
-        states = pybullet.getJointStates(
-            self._body, self._joints[:dof], physicsClientId=self._client
-        )
-        q, dq = np.array([state[:2] for state in states]).T
+        q, dq = self._read(self._joints[: self._dof])
         return q, dq
 
     def opening(self) -> float:
         """Distance between the pads [m]."""
-        fingers = self._joints[len(self._arm.joints) :]
-        states = pybullet.getJointStates(self._body, fingers, physicsClientId=self._client)
-        share = ([state[0] for state in states] - self._shut) / (self._open - self._shut)
+        fingers, _ = self._read(self._joints[self._dof :])
+        share = (fingers - self._shut) / (self._open - self._shut)
         return float(share.mean() * self._arm.gripper.max_opening)
 
     def objects(self) -> tuple[Array, Array, Array]:
         """Centres (k, 3), quaternions (k, 4) wxyz, velocities (k, 3)."""
         k = self._n_objects
-        p, quat, v = np.tile(PARKED, (k, 1)), np.tile((1.0, 0, 0, 0), (k, 1)), np.zeros((k, 3))
-        for i, cube in enumerate(self._cubes):
-            if cube is not None:
-                p[i], xyzw = pybullet.getBasePositionAndOrientation(cube, self._client)
-                quat[i] = np.roll(xyzw, 1)
-                v[i] = pybullet.getBaseVelocity(cube, self._client)[0]
+        p, quat, v = (
+            np.tile(PARKED, (k, 1)),
+            np.tile((1.0, 0.0, 0.0, 0.0), (k, 1)),
+            np.zeros((k, 3)),
+        )
+        for i, cube in self._cubes.items():
+            p[i], xyzw = pybullet.getBasePositionAndOrientation(cube, self._client)
+            quat[i] = np.roll(xyzw, 1)
+            v[i] = pybullet.getBaseVelocity(cube, self._client)[0]
         return p, quat, v
 
     def astray(self) -> bool:
@@ -174,6 +164,29 @@ class _Simulation:
 
     def close(self) -> None:
         pybullet.disconnect(self._client)
+
+    def _servo(self, target: Array) -> None:
+        """Aim the servos at joint positions (dof + fingers,)."""
+        kp, kd = self._gain * (self._kp, self._kd)
+        q, _ = self._read(self._joints)
+        force = np.clip(kp * np.abs(target - q), LEAST_TORQUE * self._effort, self._effort)
+        force[self._dof :] = self._effort[self._dof :]
+        pybullet.setJointMotorControlArray(
+            self._body,
+            self._joints,
+            pybullet.POSITION_CONTROL,
+            targetPositions=target.tolist(),
+            targetVelocities=[0.0] * len(target),
+            forces=force.tolist(),
+            positionGains=np.minimum(kp / kd * TIMESTEP, 1.0).tolist(),
+            velocityGains=[1.0] * len(target),
+            physicsClientId=self._client,
+        )
+
+    def _read(self, joints: list[int]) -> Array:
+        """Positions and velocities, (2, len(joints))."""
+        states = pybullet.getJointStates(self._body, joints, physicsClientId=self._client)
+        return np.array([state[:2] for state in states]).T
 
     def _load_arm(self) -> None:
         arm, client = self._arm, self._client
@@ -190,43 +203,53 @@ class _Simulation:
             joints[info[1].decode()] = links[info[12].decode()] = i
         self._joints = [joints[name] for name in (*arm.joints, *arm.gripper.joints)]
         for name, link in links.items():
-            pybullet.changeDynamics(
-                body,
-                link,
-                lateralFriction=1.0,  # frictions multiply: the object's own decides
-                linearDamping=0.0,
-                angularDamping=0.0,
-                jointDamping=0.0,
-                physicsClientId=client,
-            )
+            self._material(body, link, friction=1.0)
+            pybullet.changeDynamics(body, link, jointDamping=0.0, physicsClientId=client)
             if name not in arm.collision_links:
                 pybullet.setCollisionFilterGroupMask(body, link, 0, 0, client)
+        first, *others = self._joints[self._dof :]
+        travel = self._open - self._shut
+        for other, moves in zip(others, travel[1:], strict=True):
+            gear = pybullet.createConstraint(
+                *(body, first, body, other),
+                pybullet.JOINT_GEAR,
+                *((0, 0, 1), (0, 0, 0), (0, 0, 0)),  # axis and frames: of no use to a gear
+                physicsClientId=client,
+            )
+            pybullet.changeConstraint(
+                gear,
+                gearRatio=-travel[0] / moves,
+                erp=GEAR_ERP,
+                maxForce=GEAR_FORCE,
+                physicsClientId=client,
+            )
 
-    def _static(self, half: tuple[float, float, float], centre: Array | tuple[float, ...]) -> None:
-        shape = pybullet.createCollisionShape(
-            pybullet.GEOM_BOX, halfExtents=half, physicsClientId=self._client
-        )
-        body = pybullet.createMultiBody(0, shape, basePosition=centre, physicsClientId=self._client)
-        pybullet.changeDynamics(body, -1, lateralFriction=1.0, physicsClientId=self._client)
-
-    def _cube(self, placement: Placement, i: int) -> int:
-        half, yaw = float(placement.half[0, i]), float(placement.yaw_object[0, i])
-        shape = pybullet.createCollisionShape(
-            pybullet.GEOM_BOX, halfExtents=[half] * 3, physicsClientId=self._client
-        )
+    def _box(
+        self,
+        half: tuple[float, ...],
+        centre: Array | tuple[float, ...],
+        yaw: float = 0.0,
+        mass: float = 0.0,
+        friction: float = 1.0,
+    ) -> int:
+        """A box of half-sizes [m]; one without mass stays where it is."""
+        client = self._client
+        box = pybullet.GEOM_BOX
+        shape = pybullet.createCollisionShape(box, halfExtents=half, physicsClientId=client)
+        turned = (0.0, 0.0, np.sin(yaw / 2), np.cos(yaw / 2))
         body = pybullet.createMultiBody(
-            float(placement.mass[0, i]),
-            shape,
-            basePosition=placement.p_object[0, i],
-            baseOrientation=(0.0, 0.0, np.sin(yaw / 2), np.cos(yaw / 2)),
-            physicsClientId=self._client,
+            mass, shape, basePosition=centre, baseOrientation=turned, physicsClientId=client
         )
+        self._material(body, -1, friction)
+        return int(body)
+
+    def _material(self, body: int, link: int, friction: float) -> None:
+        """Frictions of two bodies multiply: with 1 on all else, the cube's own decides."""
         pybullet.changeDynamics(
             body,
-            -1,
-            lateralFriction=float(placement.friction[0, i]),
+            link,
+            lateralFriction=friction,
             linearDamping=0.0,
             angularDamping=0.0,
             physicsClientId=self._client,
         )
-        return int(body)
