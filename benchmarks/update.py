@@ -57,7 +57,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     rounds, seconds = (5, 2.0) if quick else (15, 4.0)
     ours, stock, plain = _learner(seed), _sac(NormedSAC, seed), _sac(SACPolicy, seed)
     contestants: dict[str, Callable[[], None]] = {
-        "learner": ours._update,
+        "learner": ours.update,
         "sb3": lambda: stock.train(gradient_steps=1, batch_size=BATCH),
         "sb3_without_layer_norm": lambda: plain.train(gradient_steps=1, batch_size=BATCH),
         "gemm": _gemm(),

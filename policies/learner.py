@@ -105,11 +105,10 @@ class Learner(SAC):
         ).to(self.device)
         self.layout = Layout(obs[0], action[0])
         self.past = Past(self.layout, self.device)
-        self.begin_day()
         self.target_entropy = config.entropy_per_action * action[0]
         self.log_ent_coef = torch.full((), np.log(config.entropy), device=self.device)
         self.log_ent_coef.requires_grad_(True)
-        self._optimizers(config)
+        self.begin_day()
         self.rng = torch.Generator(device=self.device).manual_seed(self.seed or 0)
         self.seeds = np.random.default_rng(self.seed)  # of the episodes begun
         self.n_updates = 0  # updates of all kinds
@@ -134,6 +133,8 @@ class Learner(SAC):
         size = self.config.success_size
         self.practice = Replay(self.config.practice_size, self.n_envs, self.layout, self.device)
         self.successes = Successes(size, self.layout, self.device)
+        # Moments of yesterday's gradients, small at its end, would make today's first steps huge.
+        self._optimizers(self.config)
         self._begin_anew = True
 
     def end_day(self, task: str, size: int = 20_000) -> None:
@@ -241,7 +242,7 @@ class Learner(SAC):
         room = self.practice.slots * self.n_envs
         if len(self.practice) >= min(max(self.config.start_after, 1), room):
             for _ in range(self.config.updates_per_step):
-                self._update()
+                self.update()
         # Stock callbacks look for these four names.
         new_obs, rewards, dones, infos = self.env.step_wait()
         self._remember(obs, action, rewards, dones, new_obs, infos)  # type: ignore[arg-type]
@@ -311,7 +312,7 @@ class Learner(SAC):
         self.cloned, self.uncloned = self.n_updates, 0
 
     @torch.no_grad()
-    def _update(self) -> None:
+    def update(self) -> None:
         """One gradient update of critics, actor and entropy coefficient.
 
         Losses are followed by their derivatives by what the networks put out; see

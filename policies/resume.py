@@ -24,47 +24,71 @@ if TYPE_CHECKING:
 L = TypeVar("L", bound="Learner")
 Part = dict[str, NDArray[Any]]
 COUNTERS = ("num_timesteps", "n_updates", "cloned", "uncloned", "_episode_num", "_total_timesteps")
+REPLAY = ("practice", "successes", "past")
 OPTIMIZERS = ("actor_optimizer", "critic_optimizer", "ent_coef_optimizer")
 
 
 def write(learner: Learner, path: Path, meta: dict[str, Any]) -> None:
     """Write weights, optimisers, replay, scale, random generators and counters."""
+    parts, state = snapshot(learner)
+    save_checkpoint(path, parts, {**state, "user": meta})
+
+
+def snapshot(learner: Learner, replay: bool = True) -> tuple[dict[str, Part], dict[str, Any]]:
+    """A learner as named arrays and JSON values.
+
+    Args:
+        learner: which.
+        replay: take practice, successes and past along; without them it goes on with one
+            environment, from episodes that are kept elsewhere.
+    """
     parts: dict[str, Part] = {"policy": _arrays(learner.policy.state_dict())}
     parts["policy"]["log_ent_coef"] = learner.log_ent_coef.detach().cpu().numpy()
     for name in OPTIMIZERS:
         parts[name] = _optimizer_arrays(getattr(learner, name))
-    parts["practice"] = _arrays(learner.practice.state_dict())
-    parts["successes"] = _arrays(learner.successes.state_dict())
-    parts["past"] = _arrays(learner.past.state_dict())
     parts["random"] = {"torch": learner.rng.get_state().numpy()}
-    save_checkpoint(
-        path,
-        parts,
-        {
-            "algorithm": type(learner).__name__,
-            "config": asdict(learner.config),
-            "seed": learner.seed,
-            "n_envs": learner.n_envs,
-            "observation_space": _describe(learner.observation_space),
-            "action_space": _describe(learner.action_space),
-            "counters": {name: int(getattr(learner, name)) for name in COUNTERS},
-            "seeds": learner.seeds.bit_generator.state,
-            "recent_success": [bool(x) for x in learner.ep_success_buffer or ()],
-            "recent_episodes": [
-                {k: float(v) for k, v in e.items()} for e in learner.ep_info_buffer or ()
-            ],
-            "tensorboard_log": learner.tensorboard_log,
-            "user": meta,
-        },
-    )
+    if replay:
+        for name in REPLAY:
+            parts[name] = _arrays(getattr(learner, name).state_dict())
+    return parts, {
+        "algorithm": type(learner).__name__,
+        "config": asdict(learner.config),
+        "seed": learner.seed,
+        "n_envs": learner.n_envs if replay else 1,
+        "observation_space": _describe(learner.observation_space),
+        "action_space": _describe(learner.action_space),
+        "counters": {name: int(getattr(learner, name)) for name in COUNTERS},
+        "seeds": learner.seeds.bit_generator.state,
+        "recent_success": [bool(x) for x in learner.ep_success_buffer or ()],
+        "recent_episodes": [
+            {k: float(v) for k, v in e.items()} for e in learner.ep_info_buffer or ()
+        ],
+        "tensorboard_log": learner.tensorboard_log,
+    }
 
 
 def read(cls: type[L], path: Path, env: GymEnv | None, device: torch.device | str) -> L:
     """Rebuild a learner; see `Learner.load`."""
     parts, meta = load_checkpoint(path)
+    return restore(cls, parts, meta, env, device, f"checkpoint {path}")
+
+
+def restore(
+    cls: type[L],
+    parts: dict[str, Part],
+    meta: dict[str, Any],
+    env: GymEnv | None = None,
+    device: torch.device | str = "auto",
+    where: str = "checkpoint",
+) -> L:
+    """The learner that `snapshot` was taken of.
+
+    Raises:
+        InputError: it is another algorithm's, or was made for other spaces; names the difference.
+    """
     if meta.get("algorithm") != cls.__name__:
         raise InputError(
-            f"checkpoint {path}: holds a {meta.get('algorithm')!r}, expected {cls.__name__!r}"
+            f"{where}: holds a {meta.get('algorithm')!r}, expected {cls.__name__!r}"
         )
     spaces = {k: _space(meta[k]) for k in ("observation_space", "action_space")}
     if env is None:
@@ -79,12 +103,12 @@ def read(cls: type[L], path: Path, env: GymEnv | None, device: torch.device | st
     for key in ("observation_space", "action_space"):
         if _describe(getattr(learner, key)) != meta[key]:
             raise InputError(
-                f"checkpoint {path}: was made for {key} {spaces[key]}; this environment has "
+                f"{where}: was made for {key} {spaces[key]}; this environment has "
                 f"{getattr(learner, key)}"
             )
     if learner.n_envs != meta["n_envs"]:
         raise InputError(
-            f"checkpoint {path}: practised in {meta['n_envs']} environments at once; "
+            f"{where}: practised in {meta['n_envs']} environments at once; "
             f"found {learner.n_envs}"
         )
     entropy = parts["policy"].pop("log_ent_coef")
@@ -93,9 +117,9 @@ def read(cls: type[L], path: Path, env: GymEnv | None, device: torch.device | st
     learner.policy.load_state_dict(_tensors(parts["policy"]))
     for name in OPTIMIZERS:
         _load_optimizer(getattr(learner, name), parts[name])
-    learner.practice.load_state_dict(_tensors(parts["practice"]))
-    learner.successes.load_state_dict(_tensors(parts["successes"]))
-    learner.past.load_state_dict(_tensors(parts["past"]))
+    for name in REPLAY:
+        if name in parts:
+            getattr(learner, name).load_state_dict(_tensors(parts[name]))
     random = torch.from_numpy(parts["random"]["torch"])
     if len(random) == len(learner.rng.get_state()):
         learner.rng.set_state(random)

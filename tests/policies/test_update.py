@@ -45,7 +45,7 @@ def test_update_descends_the_losses(taught: bool, days: int) -> None:
     before, generator = deepcopy(learner.policy), learner.rng.get_state()
     entropy, maturity = learner.log_ent_coef.exp().item(), 1.0
     assert learner.n_updates - learner.cloned >= CONFIG.ramp_updates
-    learner._update()
+    learner.update()
 
     # The same draws, in the same order.
     learner.rng.set_state(generator)

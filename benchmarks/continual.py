@@ -1,0 +1,195 @@
+"""Six tasks, one a day, then all exams: performance, forgetting and forward transfer as Continual
+World defines them (Wolczyk et al., NeurIPS 2021; results_processing/tables.py), beside fine-tuning,
+plain replay, EWC and learning all at once. Every method is the same learner, with the same worked
+examples, updates and environment steps.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import Progress
+from stable_baselines3.common.callbacks import BaseCallback
+
+from daytwo.benchmarks.ewc import Ewc
+from daytwo.curricula.attempts import PROBE, by
+from daytwo.curricula.continual import area, bootstrap, forgetting, forward_transfer
+from daytwo.curricula.exam import Exam
+from daytwo.curricula.examples import worked_examples
+from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
+from daytwo.policies.learner import Learner
+from daytwo.sim.arms import load_arm
+from daytwo.sim.observation import SCALE
+from daytwo.sim.vec_env import BatchVecEnv
+
+# Worked examples of each day, in the order of the days.
+EXAMPLES = {"reach": 64, "push": 200, "pick": 64, "place": 64, "unstack": 64, "stack": 96}
+TASKS = tuple(EXAMPLES)
+METHODS = ("daytwo", "fine_tuning", "replay", "ewc", "all_at_once")
+ALONE = "alone"  # each task by a learner of its own: what transfer is reckoned against
+UPDATES = 1500  # gradient updates a day
+CLONING = 500  # of these, cloning before practice
+SIMULATIONS = 64  # one step of all of them an update of practice
+KEPT = 20_000  # transitions of a day that stay
+EWC_WEIGHT = 1e3
+PAPER = 200  # exam attempts a task
+LOOKS = (0, 50, 100, 200, 300, 500, 750, 1000, 1250, 1500)  # updates at which the curve is taken
+LOOK = 64  # attempts of each
+CHANCE = 0.90  # of the intervals
+
+
+@dataclass
+class Course:
+    """What one method came to with one seed."""
+
+    curves: dict[str, list[float]] = field(default_factory=dict)  # success at each of LOOKS
+    learnt: dict[str, float] = field(default_factory=dict)  # exam at the end of the task's own day
+    final: dict[str, float] = field(default_factory=dict)  # exam after the last day
+
+
+def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
+    """Every method over the six days; a quick run takes one seed."""
+    seeds = [seed] if quick else [seed, seed + 1, seed + 2]
+    jobs = [(method, s) for s in seeds for method in (ALONE, *METHODS)]
+    context = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool,
+        Progress() as progress,
+    ):
+        bar = progress.add_task("Six days", total=len(jobs))
+        waiting = [pool.submit(take_course, *job) for job in jobs]
+        for done in waiting:
+            done.add_done_callback(lambda _: progress.advance(bar))
+        courses = {job: done.result() for job, done in zip(jobs, waiting, strict=True)}
+    table = {
+        method: figures([courses[method, s] for s in seeds], [courses[ALONE, s] for s in seeds])
+        for method in METHODS
+    }
+    ours = table.pop("daytwo")
+    return {
+        **{key: ours[key]["mean"] for key in ("performance", "forgetting", "forward_transfer")},
+        "intervals": {key: [ours[key]["low"], ours[key]["high"]] for key in ours},
+        "baselines": table,
+        "courses": [
+            {"method": method, "seed": s, **vars(course)} for (method, s), course in courses.items()
+        ],
+        "settings": {
+            "seeds": seeds,
+            "worked_examples": EXAMPLES,
+            "updates_a_day": UPDATES,
+            "cloning_updates_a_day": CLONING,
+            "env_steps_a_day": (UPDATES - CLONING) * SIMULATIONS,
+            "kept_a_task": KEPT,
+            "ewc_weight": EWC_WEIGHT,
+            "exam_attempts_a_task": PAPER,
+            "curve": {"updates": LOOKS, "attempts": LOOK},
+            "intervals": f"{CHANCE:.0%} bootstrap over seeds and tasks",
+        },
+    }
+
+
+def take_course(method: str, seed: int) -> Course:
+    """Six days by one method."""
+    torch.set_num_threads(1)
+    arm = load_arm("panda")
+    papers = [ExamPaper(task=task, attempts=PAPER, seed=i) for i, task in enumerate(TASKS)]
+    exam = Exam(arm, papers, threads=1)
+    looks = [paper.model_copy(update={"attempts": LOOK}) for paper in papers]
+    look = Exam(arm, looks, threads=1, space=PROBE)
+    course = Course()
+    learner: Learner | None = None
+    ewc: Ewc | None = None
+    for tasks in [TASKS] if method == "all_at_once" else [(task,) for task in TASKS]:
+        env = BatchVecEnv(arm, tasks, SIMULATIONS, threads=1)
+        if learner is None or method == ALONE:
+            learner = Learner(env, scale=SCALE, seed=seed, device="cpu")
+            ewc = Ewc(learner, EWC_WEIGHT) if method == "ewc" else None
+        else:
+            learner.set_env(env)
+            if method != "replay":  # which keeps all practice and examples, and draws from all
+                learner.begin_day()
+            if ewc is not None:
+                ewc.begin_day()
+        learner.teach(worked_examples(arm, _book(tasks), seed, threads=1))
+        watch = Watch(learner, look, tasks)
+        watch.study()
+        if len(tasks) == 1:
+            course.curves[tasks[0]] = watch.success
+        for row in exam.sit(by(learner), tasks=tasks):
+            course.learnt[row.task] = row.rate
+        if method == "daytwo":
+            learner.end_day(tasks[0], KEPT)
+        if ewc is not None:
+            ewc.end_day()
+        env.close()
+    assert learner is not None
+    last = course.learnt if method == ALONE else {r.task: r.rate for r in exam.sit(by(learner))}
+    course.final = last
+    return course
+
+
+class Watch(BaseCallback):
+    """A day's cloning and practice, with its learning curve."""
+
+    def __init__(self, learner: Learner, look: Exam, tasks: Sequence[str]) -> None:
+        super().__init__()
+        self.learner, self.look, self.tasks = learner, look, tasks
+        self.start = learner.n_updates
+        self.success: list[float] = []
+
+    def study(self) -> None:
+        """Updates for as many days as there are tasks."""
+        self._look()
+        for before, after in pairwise(LOOKS):
+            if after <= CLONING:
+                self.learner.imitate(len(self.tasks) * (after - before))
+                self._look()
+        self.learner.learn(10**12, callback=self, reset_num_timesteps=False)
+
+    def _on_step(self) -> bool:
+        done = (self.learner.n_updates - self.start) / len(self.tasks)
+        if done >= LOOKS[len(self.success)]:
+            self._look()
+        return len(self.success) < len(LOOKS)
+
+    def _look(self) -> None:
+        rows = self.look.sit(by(self.learner), tasks=self.tasks)
+        self.success.append(sum(row.rate for row in rows) / len(rows))
+
+
+def figures(courses: Sequence[Course], alone: Sequence[Course]) -> dict[str, dict[str, float]]:
+    """Mean and bootstrap interval, over seeds and tasks, of each measure."""
+    cells: dict[str, list[float]] = {"performance": [], "forgetting": [], "forward_transfer": []}
+    for course, single in zip(courses, alone, strict=True):
+        for task in TASKS:
+            cells["performance"].append(course.final[task])
+            if course.curves:  # there are no days in learning all at once
+                here, there = (area(LOOKS, c.curves[task]) for c in (course, single))
+                cells["forgetting"].append(forgetting(course.learnt[task], course.final[task]))
+                cells["forward_transfer"].append(forward_transfer(here, there))
+    out = {}
+    for name, values in cells.items():
+        if values:
+            low, high = bootstrap(values, CHANCE)
+            out[name] = {
+                "mean": round(float(np.mean(values)), 4),
+                "low": round(low, 4),
+                "high": round(high, 4),
+            }
+    return out
+
+
+def _book(tasks: Sequence[str]) -> Textbook:
+    """The day's worked examples."""
+    exercises = [Exercise(task=task, worked_examples=EXAMPLES[task]) for task in tasks]
+    chapter = Chapter(name="today", exercises=tuple(exercises))
+    papers = tuple(ExamPaper(task=task) for task in tasks)
+    return Textbook(name="a day", chapters=(chapter,), exam=papers)

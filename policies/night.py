@@ -1,0 +1,66 @@
+"""The learning between two days: today's episodes, and the past so that it is not lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import torch
+
+from daytwo.memory.episodes import Episode
+from daytwo.memory.replay import episode_rows
+from daytwo.policies.learner import Learner
+
+
+def prepare(
+    learner: Learner,
+    today: Sequence[Episode],
+    past: Mapping[str, Iterable[Episode]],
+    per_task: int = 20_000,
+) -> None:
+    """Lay out what a night learns from.
+
+    Today's episodes are practice, and those that succeeded are what worked. Of each task in the
+    past, transitions are kept with what the policy does there now: that behaviour is to stay.
+
+    Args:
+        learner: to be taught; its practice so far is put away.
+        today: this day's attempts.
+        past: task -> worked examples and attempts of study and earlier days.
+        per_task: transitions of each task kept at most, drawn at random.
+    """
+    learner.begin_day()
+    for task, episodes in past.items():
+        rows = torch.cat([_rows(learner, episode) for episode in episodes])
+        chosen = torch.randperm(len(rows), generator=learner.rng, device=learner.device)[:per_task]
+        learner.keep(task, rows.to(learner.device)[chosen])
+    for episode in today:
+        rows = _rows(learner, episode)
+        for t in range(len(rows)):
+            learner.practice.add(rows[t : t + 1], np.array([t + 1 == len(rows)]))
+        if episode.success:
+            learner.successes.add(rows.to(learner.device))
+
+
+def rehearse(
+    learner: Learner, updates: int, go_on: Callable[[int], bool] = lambda done: True
+) -> int:
+    """Learn from what `prepare` laid out.
+
+    Args:
+        learner: prepared.
+        updates: gradient updates.
+        go_on: asked before each update with how many are done; False ends the night early.
+
+    Returns:
+        Updates made.
+    """
+    for done in range(updates):
+        if not go_on(done):
+            return done
+        learner.update()
+    return updates
+
+
+def _rows(learner: Learner, episode: Episode) -> torch.Tensor:
+    return episode_rows(episode, learner.layout, learner.config.discount)
