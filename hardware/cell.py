@@ -1,0 +1,197 @@
+"""A cell: an arm behind its driver, the objects before it, and attempts at tasks.
+
+The world's own code turns actions into joint targets, makes observations and judges them, so that
+what a policy meets here is what it was trained on; only the physics is another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from daytwo.errors import InputError
+from daytwo.hardware.driver import ArmDriver, Array, DriverError
+from daytwo.hardware.objects import ObjectSource
+from daytwo.sim.context import Context
+from daytwo.sim.engine import reported
+from daytwo.sim.scene import CONTROL_HZ, N_OBJECTS
+from daytwo.sim.tasks.base import Placement
+from daytwo.sim.world import StepResult, World
+
+OLDEST = 0.15  # [s] a measurement may be, three control steps
+
+Act = Callable[[World, NDArray[np.float32]], NDArray[np.floating]]
+# Called after each step with the observation (o,) and action (a,) that led to it, and its outcome.
+Watch = Callable[[NDArray[np.float32], NDArray[np.float32], StepResult], None]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt of T steps."""
+
+    observations: NDArray[np.float32]  # (T + 1, o)
+    actions: NDArray[np.float32]  # (T, a) as the policy asked
+    rewards: NDArray[np.float32]  # (T,)
+    success: bool  # judged by the truth, where it is known
+    terminated: bool  # False where the time was up
+    sent: NDArray[np.float32]  # (T, dof + 1) joint targets [rad], gripper 0..1: what went out
+    tracks: Mapping[str, NDArray[np.float32]]
+    # measured: q (T + 1, dof) [rad], opening (T + 1,) [m], p_ee (T + 1, 3) [m];
+    # as reported, k objects: p_object (T + 1, k, 3), yaw_object (T + 1, k), p_goal (T + 1, 3)
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+
+class DriverEngine:
+    """One driver and its objects as an engine of the world, n = 1.
+
+    Reported positions are corrected before anybody sees them by what the camera is believed to
+    add. Where the truth is known it judges; elsewhere what is seen does.
+    """
+
+    n_objects = N_OBJECTS
+
+    def __init__(self, driver: ArmDriver, source: ObjectSource) -> None:
+        self.driver, self.source = driver, source
+        self.correction = np.zeros(3)  # [m] believed offset of what is reported
+        self.sent = np.zeros(0)  # the last command as it went out, (dof + 1,)
+
+    @property
+    def pose_offset(self) -> Array:
+        known = self.source.pose_offset
+        return np.zeros((1, 3)) if known is None else (known - self.correction)[None]
+
+    def reset(
+        self, ids: NDArray[np.int64], q: Array, placement: Placement, context: Context
+    ) -> Placement:
+        seen = self.source.begin(q[0], placement)
+        self._due = self.driver.now()
+        self._measure()
+        return reported(seen, -self.correction[None])
+
+    def drive(self, q_target: Array, grip: Array) -> None:
+        self.sent = self.driver.command(q_target[0], float(grip[0]))
+        # The next step is due one period after the last; a late one does not hurry the others.
+        self._due = max(self._due + 1.0 / CONTROL_HZ, self.driver.now())
+        self.driver.sleep_until(self._due)
+        self._measure()
+
+    def joints(self) -> Array:
+        return self._reading.q[None]
+
+    def opening(self) -> Array:
+        return np.array([self._reading.opening])
+
+    def objects(self) -> tuple[Array, Array, Array]:
+        seen = self._sighting
+        return (seen.p - self.correction)[None], seen.quat[None], seen.v[None]
+
+    def astray(self) -> NDArray[np.bool_]:
+        return np.zeros(1, dtype=bool)
+
+    def _measure(self) -> None:
+        self._reading, self._sighting = self.driver.read(), self.source.objects()
+        names = (*self.driver.features.joints, "gripper")
+        for kind, ages in (("joint", self._reading.age_s), ("object", self._sighting.age_s)):
+            if len(ages) and ages.max() > OLDEST:
+                i = int(ages.argmax())
+                what = f"'{names[i]}'" if kind == "joint" else str(i)
+                raise DriverError(
+                    f"{kind} {what} was last measured {ages[i]:.2f} s ago; at most {OLDEST} s "
+                    "are accepted"
+                )
+
+
+class Cell:
+    """Where a policy attempts tasks through a driver.
+
+    Args:
+        driver: the arm; connected by the caller.
+        source: of the objects; the twin is its own.
+        tasks: names of the tasks that may be attempted.
+    """
+
+    def __init__(self, driver: ArmDriver, source: ObjectSource, tasks: Sequence[str]) -> None:
+        self.driver = driver
+        self._engine = DriverEngine(driver, source)
+        self.world = World(driver.arm, tasks, 1, engine=self._engine)
+
+    def attempt(
+        self,
+        act: Act,
+        task: str,
+        difficulty: float,
+        seed: int,
+        correction: ArrayLike = (0.0, 0.0, 0.0),
+        watch: Watch | None = None,
+    ) -> Attempt:
+        """Attempt the exercise (task, difficulty, seed); the arm stands still afterwards.
+
+        Args:
+            act: actions (1, a) from the world and observations (1, o).
+            task: one of the cell's.
+            difficulty: in [0, 1].
+            seed: non-negative.
+            correction: (3,) [m], taken off every reported object and goal position.
+            watch: sees every step.
+
+        Raises:
+            InputError: for an unknown task or a wrong number; from `act`, a non-finite action.
+            DriverError: if the arm or the tracker fell silent.
+        """
+        world, engine = self.world, self._engine
+        names = [each.name for each in world.tasks]
+        if task not in names:
+            raise InputError(f"task '{task}' is none of this cell's: {', '.join(names)}")
+        offset = np.asarray(correction, dtype=np.float64)
+        if offset.shape != (3,) or not np.isfinite(offset).all():
+            raise InputError(f"correction: {correction!r}; give 3 finite numbers [m]")
+        engine.correction = offset
+        index = names.index(task)
+        observations, actions, rewards, sent = [], [], [], []
+        try:
+            world.reset(0, index, difficulty, seed)
+            observations.append(world.observe()[0])
+            rows = [self._track(index)]
+            over = False
+            while not over:
+                action = np.asarray(act(world, observations[-1][None]), dtype=np.float32)
+                result = world.step(action)
+                if watch is not None:
+                    watch(observations[-1], action[0], result)
+                observations.append(result.obs[0])
+                actions.append(action[0])
+                rewards.append(result.reward[0])
+                sent.append(engine.sent)
+                rows.append(self._track(index))
+                over = bool(result.terminated[0] or result.truncated[0])
+        finally:
+            self.driver.stop()
+        return Attempt(
+            observations=np.array(observations),
+            actions=np.array(actions),
+            rewards=np.array(rewards),
+            success=bool(result.success[0]),
+            terminated=bool(result.terminated[0]),
+            sent=np.array(sent, dtype=np.float32),
+            tracks={
+                name: np.array([row[name] for row in rows], dtype=np.float32) for name in rows[0]
+            },
+        )
+
+    def _track(self, task: int) -> dict[str, Array]:
+        """What is measured and reported now."""
+        state, engine = self.world.state, self._engine
+        k = self.world.tasks[task].n_objects
+        return {
+            "q": engine.joints()[0],
+            "opening": engine.opening()[0],
+            "p_ee": state.p_ee[0],
+            "p_object": state.p_object[0, :k] + engine.correction,
+            "yaw_object": state.yaw_object[0, :k],
+            "p_goal": state.p_goal[0] + engine.correction,
+        }

@@ -1,0 +1,147 @@
+"""What every arm driver promises, a real arm's and the twin's alike.
+
+A driver is told joint positions and tells what it measured and what it sent; it plans nothing.
+What keeps an arm safe stands in front of it, not in it.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from daytwo.errors import InputError
+from daytwo.sim.arms import Arm
+
+Array = NDArray[np.float64]
+
+
+class DriverError(RuntimeError):
+    """The arm does not do its part: it is silent, unplugged or in a fault."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """What an arm can do; known without a connection."""
+
+    joints: tuple[str, ...]  # base to tip
+    lower: tuple[float, ...]  # [rad], (dof,)
+    upper: tuple[float, ...]  # [rad]
+    velocity: tuple[float, ...]  # [rad/s]
+    max_opening: float  # distance between the pads when open [m]
+    rate: float  # commands it takes a second [Hz]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was measured last. A joint that did not answer keeps its old value, and says so."""
+
+    q: Array  # (dof,) [rad]
+    dq: Array | None  # (dof,) [rad/s]; None where the arm measures no velocities
+    opening: float  # distance between the pads [m]
+    valid: NDArray[np.bool_]  # (dof + 1,): whether this read brought it; the last is the gripper's
+    age_s: Array  # (dof + 1,) [s] since it was measured
+    stamp: float  # [s] on the driver's clock, which only goes forwards
+
+
+class ArmDriver(ABC):
+    """One arm. `with driver:` connects, and stops and disconnects whatever happens.
+
+    Args:
+        arm: the arm.
+        rate: commands it takes a second [Hz].
+    """
+
+    def __init__(self, arm: Arm, rate: float) -> None:
+        self.arm = arm
+        opening = arm.gripper.max_opening
+        self.features = Features(arm.joints, arm.lower, arm.upper, arm.velocity, opening, rate)
+
+    @property
+    @abstractmethod
+    def connected(self) -> bool: ...
+
+    @abstractmethod
+    def connect(self) -> None:
+        """Open the connection; the arm does not move. Nothing happens if it is open."""
+
+    @abstractmethod
+    def read(self) -> Reading:
+        """What is measured now; never blocks for longer than one command's time.
+
+        Raises:
+            InputError: if not connected.
+            DriverError: if the arm as a whole does not answer.
+        """
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Forget what was commanded and hold still, gripper as it is, until the next command.
+
+        Raises:
+            InputError: if not connected.
+        """
+
+    @abstractmethod
+    def disconnect(self) -> None:
+        """Close the connection. Nothing happens if it is closed."""
+
+    @abstractmethod
+    def _send(self, command: Array) -> None:
+        """Send joint targets [rad] and gripper (dof + 1,), finite and within limits."""
+
+    def command(self, q: ArrayLike, gripper: float) -> Array:
+        """Go towards joint targets (dof,) [rad] and gripper 0 shut .. 1 open; returns at once.
+
+        Returns:
+            What was sent: targets clipped to the limits, then the gripper's share, (dof + 1,).
+
+        Raises:
+            InputError: if not connected, or anything is not finite or of the wrong size; nothing
+                is sent then.
+        """
+        self._check_connected()
+        names = (*self.features.joints, "gripper")
+        try:
+            asked = np.append(np.asarray(q, dtype=np.float64), np.float64(gripper))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"command: not numbers ({error})") from error
+        if np.ndim(q) != 1 or len(asked) != len(names):
+            raise InputError(
+                f"command: joint targets of shape {np.shape(q)}; arm '{self.arm.name}' takes "
+                f"({len(names) - 1},): {', '.join(self.features.joints)}"
+            )
+        if not np.isfinite(asked).all():
+            i = int(np.flatnonzero(~np.isfinite(asked))[0])
+            raise InputError(f"command: '{names[i]}' is {asked[i]}; each must be finite")
+        features = self.features
+        sent = np.clip(asked, [*features.lower, 0.0], [*features.upper, 1.0])
+        self._send(sent)
+        return sent
+
+    def now(self) -> float:
+        """The driver's clock [s], which only goes forwards."""
+        return time.monotonic()
+
+    def sleep_until(self, t: float) -> None:
+        """Return when the driver's clock shows `t` [s] or more."""
+        time.sleep(max(0.0, t - self.now()))
+
+    def _check_connected(self) -> None:
+        if not self.connected:
+            raise InputError(f"driver of arm '{self.arm.name}': not connected; connect() first")
+
+    def __enter__(self) -> Self:
+        self.connect()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            if self.connected:
+                self.stop()
+        finally:
+            self.disconnect()

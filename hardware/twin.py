@@ -1,0 +1,140 @@
+"""The twin: an arm simulated in another physics engine than the one trained in, behind the
+interface of a real arm. Its time is simulated: it passes in `sleep_until`, as fast as it computes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from daytwo.errors import InputError
+from daytwo.hardware.driver import ArmDriver, Array, DriverError, Reading
+from daytwo.hardware.objects import Sighting
+from daytwo.sim.arms import Arm
+from daytwo.sim.bullet import SUBSTEPS, TIMESTEP, BulletEngine
+from daytwo.sim.context import Context
+from daytwo.sim.tasks.base import Placement
+
+MAX_DELAY = 3  # control steps
+
+
+@dataclass(frozen=True)
+class TwinContext:
+    """What a trial hides on the twin."""
+
+    pose_offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    # [m] what a badly calibrated camera adds to every reported object and goal position
+    friction: float = 1.0  # factor on the objects' friction
+    mass: float = 1.0  # factor on their mass
+    stiffness: float = 1.0  # factor on the arm servos' position gain
+    damping: float = 1.0  # factor on their velocity gain
+    delay: int = 0  # control steps from a command to its effect
+
+    def __post_init__(self) -> None:
+        if np.shape(self.pose_offset) != (3,) or not np.isfinite(self.pose_offset).all():
+            raise InputError(f"context: pose_offset {self.pose_offset}; give 3 finite numbers [m]")
+        for name in ("friction", "mass", "stiffness", "damping"):
+            factor = getattr(self, name)
+            if not 0 < factor < np.inf:
+                raise InputError(f"context: {name} {factor}; give a factor above 0")
+        if self.delay not in range(MAX_DELAY + 1):
+            raise InputError(f"context: delay {self.delay}; give 0 to {MAX_DELAY} control steps")
+
+
+class TwinDriver(ArmDriver):
+    """One arm in PyBullet with its table, and the source of the objects on it.
+
+    Args:
+        arm: the arm.
+        context: what the twin hides; one set later holds from the next `begin`.
+    """
+
+    def __init__(self, arm: Arm, context: TwinContext | None = None) -> None:
+        super().__init__(arm, rate=1.0 / TIMESTEP)
+        self.context = context or TwinContext()
+        self._hidden = self.context  # the one in force
+        self._engine: BulletEngine | None = None
+        self._ticks = 0  # physics steps since this driver was made
+        self._target = np.zeros(len(arm.joints) + 1)
+        self._waiting: deque[tuple[int, Array]] = deque()  # commands and the ticks they are due at
+
+    @property
+    def connected(self) -> bool:
+        return self._engine is not None
+
+    def connect(self) -> None:
+        if self._engine is None:
+            self._engine = BulletEngine(self.arm)
+            self.begin(np.asarray(self.arm.home), Placement.empty(1))
+
+    def read(self) -> Reading:
+        engine = self._physics()
+        if engine.astray()[0]:
+            raise DriverError(f"twin of arm '{self.arm.name}': the physics diverged")
+        n = len(self.arm.joints) + 1
+        return Reading(
+            q=engine.joints()[0],
+            dq=engine.joint_velocities()[0],
+            opening=float(engine.opening()[0]),
+            valid=np.ones(n, dtype=bool),
+            age_s=np.zeros(n),
+            stamp=self.now(),
+        )
+
+    def stop(self) -> None:
+        q = self._physics().joints()[0]
+        self._waiting.clear()
+        self._target = np.append(q, self._target[-1])
+
+    def disconnect(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+        self._engine = None
+
+    def now(self) -> float:
+        return self._ticks * TIMESTEP
+
+    def sleep_until(self, t: float) -> None:
+        engine = self._physics()
+        end = int(np.ceil(t / TIMESTEP - 1e-6))
+        while self._ticks < end:
+            while self._waiting and self._waiting[0][0] <= self._ticks:
+                self._target = self._waiting.popleft()[1]
+            until = min(end, self._waiting[0][0]) if self._waiting else end
+            q, grip = self._target[None, :-1], self._target[-1:]
+            engine.advance(q, grip, until - self._ticks)
+            self._ticks = until
+
+    def _send(self, command: Array) -> None:
+        self._waiting.append((self._ticks + self._hidden.delay * SUBSTEPS, command))
+
+    # As the source of objects.
+
+    @property
+    def pose_offset(self) -> Array:
+        return np.asarray(self._hidden.pose_offset, dtype=np.float64)
+
+    def begin(self, q: Array, placement: Placement) -> Placement:
+        engine = self._physics()
+        self._hidden = hidden = self.context
+        engine.pose_offset[0] = hidden.pose_offset
+        physical = replace(
+            placement,
+            friction=placement.friction * hidden.friction,
+            mass=placement.mass * hidden.mass,
+        )
+        gains = Context(np.array([hidden.stiffness]), np.array([hidden.damping]))
+        self._waiting.clear()
+        self._target = np.append(q, 1.0)
+        return engine.reset(np.array([0]), q[None], physical, gains)
+
+    def objects(self) -> Sighting:
+        p, quat, v = self._physics().objects()
+        return Sighting(p[0], quat[0], v[0], age_s=np.zeros(len(p[0])))
+
+    def _physics(self) -> BulletEngine:
+        self._check_connected()
+        assert self._engine is not None
+        return self._engine
