@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from daytwo.errors import InputError
+from daytwo.memory.durable import make_folder, sync
 
 SCHEMA = 1
 Tensors = Mapping[str, NDArray[Any]]
@@ -41,7 +41,7 @@ def save_checkpoint(
     folder = Path(folder)
     fresh, old = _beside(folder, "new"), _beside(folder, "old")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         recover(folder)
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
@@ -49,19 +49,19 @@ def save_checkpoint(
         for stem, tensors in parts.items():
             path = fresh / f"{stem}.safetensors"
             save_file({k: np.asarray(v, order="C") for k, v in tensors.items()}, path)
-            _sync(path)
+            sync(path)
             digests[path.name] = _sha256(path)
         manifest = {"schema": SCHEMA, "sha256": digests, "meta": dict(meta)}
         manifest["manifest_sha256"] = _text_sha256(manifest)
         (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        _sync(fresh / "manifest.json")
-        _sync(fresh)
+        sync(fresh / "manifest.json")
+        sync(fresh)
         if folder.exists():
             if old.exists():  # left by a save that was killed while clearing up
                 shutil.rmtree(old)
             folder.rename(old)
         fresh.rename(folder)
-        _sync(folder.parent)
+        sync(folder.parent)
         shutil.rmtree(old, ignore_errors=True)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -86,19 +86,34 @@ def load_checkpoint(
         InputError: there is none, or a file is missing, damaged or of another schema; names it.
     """
     folder = Path(folder)
-    manifest = read_manifest(folder)
+    manifest = verify_checkpoint(folder)
     parts = {}
+    for name in manifest["sha256"]:
+        try:
+            parts[Path(name).stem] = load_file(folder / name)
+        except (SafetensorError, LookupError, TypeError, ValueError) as error:
+            raise InputError(f"checkpoint {folder}: {name} holds no tensors ({error})") from error
+    return parts, manifest["meta"]
+
+
+def verify_checkpoint(folder: str | Path) -> dict[str, Any]:
+    """The manifest, every file compared with its SHA-256; raises as `load_checkpoint`."""
+    folder = Path(folder)
+    manifest = read_manifest(folder)
     for name, digest in manifest["sha256"].items():
         path = folder / name
         if not path.is_file():
             raise InputError(f"checkpoint {folder}: {name} is missing; restore it from a copy")
-        if _sha256(path) != digest:
+        try:
+            found = _sha256(path)
+        except OSError as error:
+            raise InputError(f"checkpoint {folder}: {name}: {error.strerror}") from error
+        if found != digest:
             raise InputError(
                 f"checkpoint {folder}: {name} is damaged (its SHA-256 differs from the "
                 "manifest's); restore it from a copy"
             )
-        parts[path.stem] = load_file(path)
-    return parts, manifest["meta"]
+    return manifest
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -113,7 +128,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         schema = manifest["schema"]
     except OSError as error:
         raise InputError(f"checkpoint {folder}: manifest.json: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"checkpoint {folder}: manifest.json is damaged ({error!r})") from error
     if schema != SCHEMA:
         raise InputError(
@@ -124,6 +139,8 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
             f"checkpoint {folder}: manifest.json is damaged (its content differs from its "
             "SHA-256); restore it from a copy"
         )
+    if not _has_shape(manifest):
+        raise InputError(f"checkpoint {folder}: manifest.json is damaged (not as daytwo writes it)")
     return dict(manifest)
 
 
@@ -138,12 +155,17 @@ def _beside(folder: Path, word: str) -> Path:
     return folder.with_name(f".{folder.name}.{word}")
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _has_shape(manifest: Mapping[str, Any]) -> bool:
+    """Whether the manifest names plain files; one from elsewhere may name any path."""
+    digests, meta = manifest.get("sha256"), manifest.get("meta")
+    return (
+        isinstance(digests, dict)
+        and isinstance(meta, dict)
+        and all(
+            Path(name).name == name and name.endswith(".safetensors") and isinstance(digest, str)
+            for name, digest in digests.items()
+        )
+    )
 
 
 def _sha256(path: Path) -> str:

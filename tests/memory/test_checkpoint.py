@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -139,7 +140,8 @@ def test_any_damage_is_found_and_the_file_named(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    "manifest", ["[]", "3", "{}", '{"schema": 1, "sha256": [], "meta": {}}', "\udc80", "{"]
+    "manifest",
+    ["[]", "3", "{}", '{"schema": 1, "sha256": [], "meta": {}}', "\udc80", "{", "[" * 10**5],
 )
 def test_what_is_no_manifest_is_named(tmp_path: Path, manifest: str) -> None:
     save(tmp_path / "c", 1)
@@ -147,6 +149,20 @@ def test_what_is_no_manifest_is_named(tmp_path: Path, manifest: str) -> None:
     (tmp_path / "c" / "manifest.json").write_bytes(content)
     with pytest.raises(InputError, match=r"manifest\.json"):
         load_checkpoint(tmp_path / "c")
+
+
+def test_a_manifest_cannot_name_files_elsewhere(tmp_path: Path) -> None:
+    """One from elsewhere may be sealed and yet say anything."""
+    save(tmp_path / "c", 1)
+    path = tmp_path / "c" / "manifest.json"
+    whole = json.loads(path.read_text())
+    for digests in ({"../c/a.safetensors": "0"}, {"a.safetensors": 7}, {"a.npz": "0"}, []):
+        manifest = {**whole, "sha256": digests}
+        del manifest["manifest_sha256"]
+        seal = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+        path.write_text(json.dumps(manifest | {"manifest_sha256": seal}))
+        with pytest.raises(InputError, match=r"manifest\.json is damaged"):
+            load_checkpoint(tmp_path / "c")
 
 
 def test_a_changed_counter_in_the_manifest_is_found(tmp_path: Path) -> None:
