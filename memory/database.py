@@ -22,9 +22,14 @@ _MEANING = {
     "choose another folder",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the folder's permissions",
     sqlite3.SQLITE_BUSY: "another program holds it; end that program",
-    sqlite3.SQLITE_CORRUPT: "it is damaged",
-    sqlite3.SQLITE_NOTADB: "it is damaged",
 }
+_DAMAGE = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_ERROR,
+)  # last: no such table
+# What SQLite raises; a damaged name in its message cannot even be decoded.
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
 REPAIR = "; `daytwo memory verify --repair` keeps what is whole"
 
 
@@ -33,14 +38,22 @@ def explained(path: Path) -> Iterator[None]:
     """Raise what the disk or a damaged file cause as InputError; errors of ours as they are."""
     try:
         yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    except ERRORS as error:
+        code = code_of(error)
+        if code in _DAMAGE:
+            raise InputError(f"{path}: it is damaged ({error}){REPAIR}") from error
         if code not in _MEANING:
             raise
-        repair = REPAIR if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else ""
-        raise InputError(f"{path}: {_MEANING[code]} ({error}){repair}") from error
+        raise InputError(f"{path}: {_MEANING[code]} ({error})") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; nothing was changed") from error
+
+
+def code_of(error: Exception) -> int:
+    """SQLite's primary result code; -1 for an error of ours."""
+    unnamed = sqlite3.SQLITE_ERROR if isinstance(error, UnicodeDecodeError) else -1
+    code = int(getattr(error, "sqlite_errorcode", unnamed))
+    return code & 0xFF if code >= 0 else code
 
 
 def connect(path: Path, write: bool) -> sqlite3.Connection:

@@ -285,7 +285,7 @@ def add_episode(
 
     Args:
         db: connection.
-        columns: of table `episode`, all but the id.
+        columns: of table `episode`; the id is given here.
         blob: its arrays, compressed.
         frames: what a camera saw.
     """
@@ -294,7 +294,7 @@ def add_episode(
         " coalesce((SELECT max(id) FROM episode), 0), coalesce((SELECT max(id) FROM dropped), 0))"
     ).fetchone()
     id = int(last) + 1
-    row = [{"id": id, **columns}[name] for name in schema.TABLES["episode"]]
+    row = [{**columns, "id": id}[name] for name in schema.TABLES["episode"]]
     schema.insert(db, "episode", row)
     schema.insert(db, "arrays", (id, blob))
     if frames is not None:
