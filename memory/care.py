@@ -109,6 +109,7 @@ def _damage(path: Path) -> list[Finding]:
     found, trouble, bad = _read_all(path)
     if not (trouble or bad or found.lost()):
         return []
+    trouble = _cut(path) + trouble
     lost = survey(path).lost()  # without SQLite: what of the damage costs an episode
     findings = [Finding(database.NAME, "; ".join(trouble[:3]))] if trouble else []
     findings += [
@@ -120,6 +121,14 @@ def _damage(path: Path) -> list[Finding]:
         name = f"episode {ids[0]}" if len(ids) == 1 else f"episodes {ids[0]} to {ids[-1]}"
         findings.append(Finding(name, f"{what} damaged or lost"))
     return findings or [Finding(database.NAME, "its header is damaged; every row is whole")]
+
+
+def _cut(path: Path) -> list[str]:
+    """Whether the file is shorter than its header says."""
+    with explained(path), path.open("rb") as file:
+        said = int.from_bytes(file.read(32)[28:])
+    left = path.stat().st_size // database.PAGE
+    return [f"cut short: {left} of {said} pages are left"] if left < said else []
 
 
 def _read_all(path: Path) -> tuple[Survey, list[str], list[tuple[str, Any]]]:

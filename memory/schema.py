@@ -25,9 +25,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "dropped": ("id", "why"),  # every id up to the last is an episode or stands here
 }
 
+# What names everything else lies at the beginning of the file, where a cut spares it.
 CREATE = """
-CREATE TABLE about (copy INTEGER PRIMARY KEY, value TEXT NOT NULL, digest BLOB NOT NULL);
-CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL, digest BLOB NOT NULL);
 CREATE TABLE episode (
     id INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice
     day INTEGER NOT NULL, trial INTEGER NOT NULL, attempt INTEGER NOT NULL,
@@ -39,6 +38,8 @@ CREATE TABLE episode (
     content BLOB NOT NULL, -- digest of what was attempted, wherever it is kept
     digest BLOB NOT NULL
 );
+CREATE TABLE about (copy INTEGER PRIMARY KEY, value TEXT NOT NULL, digest BLOB NOT NULL);
+CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL, digest BLOB NOT NULL);
 CREATE INDEX episode_by_day ON episode (day, task);
 CREATE TABLE arrays (id INTEGER PRIMARY KEY, blob BLOB NOT NULL, digest BLOB NOT NULL);
 CREATE TABLE frames (id INTEGER PRIMARY KEY, video BLOB NOT NULL, digest BLOB NOT NULL);
