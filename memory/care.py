@@ -64,6 +64,7 @@ def compact(store: Store) -> tuple[int, int]:
     """Rewrite the files of a memory without gaps; bytes before and after."""
     before = store.used_bytes()
     with store.reading() as db:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # version 1 had none
         db.execute("VACUUM")
     store.give_back()
     rows.trim(store)
@@ -106,7 +107,13 @@ def _is_older(path: Path) -> bool:
 
 def _damage(path: Path) -> list[Finding]:
     """What is damaged in the SQLite file."""
+    log = Path(f"{path}-wal")
+    logged = survey(path) if log.exists() else Survey()  # before SQLite reads what is then there
     found, trouble, bad = _read_all(path)
+    if _unread(logged, found):  # a writer may just have been about to make them known
+        found, trouble, bad = _read_all(path)
+    if (unread := _unread(logged, found)) and not bad:
+        trouble.append(f"{log.name} is damaged, episodes from {min(unread)} on are not read")
     if not (trouble or bad or found.lost()):
         return []
     trouble = _cut(path) + trouble
@@ -121,6 +128,11 @@ def _damage(path: Path) -> list[Finding]:
         name = f"episode {ids[0]}" if len(ids) == 1 else f"episodes {ids[0]} to {ids[-1]}"
         findings.append(Finding(name, f"{what} damaged or lost"))
     return findings or [Finding(database.NAME, "its header is damaged; every row is whole")]
+
+
+def _unread(logged: Survey, found: Survey) -> set[int]:
+    """Episodes that are whole in the log but that SQLite does not see."""
+    return logged.metadata.keys() - found.metadata.keys() - found.dropped
 
 
 def _cut(path: Path) -> list[str]:

@@ -25,9 +25,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "dropped": ("id", "why"),  # every id up to the last is an episode or stands here
 }
 
-# What names everything else lies at the beginning of the file, where a cut spares it.
-CREATE = """
-CREATE TABLE episode (
+EPISODE = """
+CREATE TABLE {name} (
     id INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice
     day INTEGER NOT NULL, trial INTEGER NOT NULL, attempt INTEGER NOT NULL,
     task TEXT NOT NULL, skill TEXT NOT NULL, arm TEXT NOT NULL, driver TEXT NOT NULL,
@@ -38,6 +37,11 @@ CREATE TABLE episode (
     content BLOB NOT NULL, -- digest of what was attempted, wherever it is kept
     digest BLOB NOT NULL
 );
+"""
+
+# What names everything else lies at the beginning of the file, where a cut spares it.
+CREATE = f"""
+{EPISODE.format(name="episode")}
 CREATE TABLE about (copy INTEGER PRIMARY KEY, value TEXT NOT NULL, digest BLOB NOT NULL);
 CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL, digest BLOB NOT NULL);
 CREATE INDEX episode_by_day ON episode (day, task);
@@ -115,24 +119,27 @@ def refuse_newer(schema: int) -> None:
 
 def _add_trial_and_context(db: sqlite3.Connection) -> None:
     """Version 1 -> 2: `trial` (a first attempt began one), `context` (not estimated then), and
-    `dropped`, in which ids missing before are noted."""
+    `dropped`, where ids that are missing are noted."""
     old = [name for name in TABLES["episode"] if name not in ("trial", "context")]
-    rows = db.execute(f"SELECT {', '.join(old)}, digest FROM episode ORDER BY id").fetchall()
-    db.execute("ALTER TABLE episode ADD COLUMN trial INTEGER NOT NULL DEFAULT 0")
-    db.execute("ALTER TABLE episode ADD COLUMN context TEXT NOT NULL DEFAULT '[]'")
-    db.execute("CREATE TABLE dropped (id INTEGER PRIMARY KEY, why TEXT NOT NULL, digest BLOB)")
-    trial = -1
-    for row in rows:
+    (last,) = db.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()
+    missing, trial = set(range(1, (last or 0) + 1)), -1
+    # A new table: added columns would stand last, and rows are also read without SQLite.
+    db.execute(EPISODE.format(name="fresh"))
+    marks = ", ".join("?" * (len(TABLES["episode"]) + 1))
+    for row in db.execute(f"SELECT {', '.join(old)}, digest FROM episode ORDER BY id").fetchall():
         named = dict(zip(old, row, strict=False))
         trial = max(trial + (named["attempt"] == 1), 0)
         new = [{**named, "trial": trial, "context": "[]"}[name] for name in TABLES["episode"]]
         # A row that was damaged keeps its seal, which does not fit: it must not pass as whole.
         digest = seal("episode", new) if is_whole("episode", row) else row[-1]
-        changed = (trial, digest, named["id"])
-        db.execute("UPDATE episode SET trial = ?, digest = ? WHERE id = ?", changed)
-    kept = {row[0] for row in rows}
-    for missing in sorted(set(range(1, max(kept, default=0) + 1)) - kept):
-        insert(db, "dropped", (missing, "before version 2"))
+        db.execute(f"INSERT INTO fresh VALUES ({marks})", (*new, digest))
+        missing.discard(named["id"])
+    db.execute("DROP TABLE episode")
+    db.execute("ALTER TABLE fresh RENAME TO episode")
+    db.execute("CREATE INDEX episode_by_day ON episode (day, task)")
+    db.execute("CREATE TABLE dropped (id INTEGER PRIMARY KEY, why TEXT NOT NULL, digest BLOB)")
+    for id in sorted(missing):
+        insert(db, "dropped", (id, "before version 2"))
 
 
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_trial_and_context}
