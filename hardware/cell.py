@@ -37,6 +37,7 @@ class Attempt:
     rewards: NDArray[np.float32]  # (T,)
     success: bool  # judged by the truth, where it is known
     terminated: bool  # False where the time was up
+    placement: Placement  # how the exercise was laid out, one row, as it was reported
     sent: NDArray[np.float32]  # (T, dof + 1) joint targets [rad], gripper 0..1: what went out
     tracks: Mapping[str, NDArray[np.float32]]
     # measured: q (T + 1, dof) [rad], opening (T + 1,) [m], p_ee (T + 1, 3) [m];
@@ -57,6 +58,7 @@ class DriverEngine:
 
     def __init__(self, driver: ArmDriver, source: ObjectSource) -> None:
         self.driver, self.source = driver, source
+        self.placement = Placement.empty(1)  # as it was reported
         self.correction = np.zeros(3)  # [m] believed offset of what is reported
         self.sent = np.zeros(0)  # the last command as it went out, (dof + 1,)
 
@@ -68,7 +70,7 @@ class DriverEngine:
     def reset(
         self, ids: NDArray[np.int64], q: Array, placement: Placement, context: Context
     ) -> Placement:
-        seen = self.source.begin(q[0], placement)
+        self.placement = seen = self.source.begin(q[0], placement)
         self._due = self.driver.now()
         self._measure()
         return reported(seen, -self.correction[None])
@@ -177,6 +179,7 @@ class Cell:
             rewards=np.array(rewards),
             success=bool(result.success[0]),
             terminated=bool(result.terminated[0]),
+            placement=engine.placement,
             sent=np.array(sent, dtype=np.float32),
             tracks={
                 name: np.array([row[name] for row in rows], dtype=np.float32) for name in rows[0]

@@ -32,6 +32,24 @@ class TwinContext:
     damping: float = 1.0  # factor on their velocity gain
     delay: int = 0  # control steps from a command to its effect
 
+    @classmethod
+    def draw(cls, seed: int) -> TwinContext:
+        """A badly set up arm: a camera that is 2 to 4 cm off, other objects and servos."""
+        rng = np.random.default_rng(seed)
+        angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0.02, 0.04)
+        return cls(
+            pose_offset=(
+                float(radius * np.cos(angle)),
+                float(radius * np.sin(angle)),
+                float(rng.uniform(-0.004, 0.004)),
+            ),
+            friction=float(rng.uniform(0.8, 1.2)),
+            mass=float(rng.uniform(0.7, 1.4)),
+            stiffness=float(rng.uniform(0.8, 1.2)),
+            damping=float(rng.uniform(0.8, 1.2)),
+            delay=int(rng.integers(2)),
+        )
+
     def __post_init__(self) -> None:
         if np.shape(self.pose_offset) != (3,) or not np.isfinite(self.pose_offset).all():
             raise InputError(f"context: pose_offset {self.pose_offset}; give 3 finite numbers [m]")

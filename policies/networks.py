@@ -57,10 +57,14 @@ class Normalizer(nn.Module):
 
 
 class Actor(MLP):
-    """Gaussian over actions, squashed by tanh (Haarnoja et al., 2018, app. C)."""
+    """Gaussian over actions, squashed by tanh (Haarnoja et al., 2018, app. C).
+
+    Layer normalisation here too: a new task is then learnt quickly by a network that has learnt
+    others before (Lyle et al., "Understanding plasticity in neural networks", 2023).
+    """
 
     def __init__(self, obs_dim: int, action_dim: int, hidden: int, noise: float) -> None:
-        super().__init__((obs_dim, hidden, hidden, 2 * action_dim))
+        super().__init__((obs_dim, hidden, hidden, 2 * action_dim), norm=True)
         with torch.no_grad():  # start with the same small noise in every state
             weight, bias = self.layers()[-1]
             weight[..., action_dim:] = 0.0

@@ -122,7 +122,7 @@ class Identifier:
     def _fit(self, guesses: Array, trace: Trace) -> Array:
         """Log-likelihood (P,) of what was reported under each guess."""
         p, opening = self.simulate(guesses, trace)
-        present = trace.placement.half[0] > 0
+        present = trace.placement.half[0, : p.shape[2]] > 0
         off = np.linalg.norm(p - trace.p_object[1:, None], axis=-1)[..., present]  # (T, P, k)
         miss = np.minimum(off / _SIGMA_P, _FAR) ** 2
         miss_opening = np.minimum(np.abs(opening - trace.opening[1:, None]) / _SIGMA_OPENING, _FAR)

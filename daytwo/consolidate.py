@@ -1,0 +1,140 @@
+"""The night: learn from today's episodes and the past, sit every exam, and promote or not.
+
+Interrupted, it goes on where it was; until the gate has spoken the old version acts.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from daytwo.curricula.attempts import by
+from daytwo.curricula.exam import Exam
+from daytwo.errors import InputError
+from daytwo.gate import judge
+from daytwo.keep import Keep
+from daytwo.memory.checkpoint import read_manifest
+from daytwo.memory.entry import Entry
+from daytwo.memory.episodes import Episode
+from daytwo.memory.shrink import shrink
+from daytwo.policies.learner import Learner
+from daytwo.policies.night import prepare, rehearse
+
+UPDATES = 600  # gradient updates a night
+SAVE_EVERY = 200  # updates from one save of the night to the next
+PER_TASK = 300  # episodes of each task in the past that a night takes up
+VERSIONS = 5  # versions kept
+NIGHT = "night"  # folder of a night that is under way
+
+
+def consolidate(
+    keep: Keep,
+    updates: int = UPDATES,
+    stop: Callable[[], bool] = lambda: False,
+    tell: Callable[[int], None] = lambda _: None,
+    exam: Exam | None = None,
+) -> dict[str, Any] | None:
+    """One night.
+
+    Args:
+        keep: the memory, open for writing.
+        updates: gradient updates.
+        stop: asked between updates; True saves the night and ends here.
+        tell: called with how many updates more are done.
+        exam: every known exam, if it is built already.
+
+    Returns:
+        The night as it is filed: day, episodes, verdict; None if it was stopped before the gate.
+
+    Raises:
+        InputError: nothing was attempted since the last night.
+    """
+    day = keep.day
+    today = keep.store.find(day=day)
+    if not today:
+        raise InputError(
+            f"memory {keep.folder}: nothing was attempted on day {day}; "
+            "there is nothing to consolidate"
+        )
+    judged = [v for v in keep.versions.list() if v.verdict.get("day") == day]
+    if judged:  # the last night ended between the gate and its filing
+        return _file(keep, today, judged[-1].name, dict(judged[-1].verdict))
+    learner, done = _night(keep, day, updates)
+    tell(done)
+    while done < updates:
+        step = min(SAVE_EVERY, updates - done)
+        made = rehearse(learner, step, lambda _: not stop())
+        done += made
+        tell(made)
+        if done < updates:
+            learner.save(keep.folder / NIGHT, meta={"day": day, "done": done, "of": updates})
+        if made < step:
+            return None
+    before = keep.versions.load()[1]["version"]["verdict"]["exam"]
+    exam = exam or Exam(keep.arm, keep.textbook.exam)
+    verdict = judge(before, exam.sit(by(learner)))
+    verdict |= {"day": day, "updates": updates, "before": keep.versions.current}
+    return _file(keep, today, keep.add_version(learner, verdict), verdict)
+
+
+def _file(
+    keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]
+) -> dict[str, Any]:
+    """Let a new version act if it may, and close the day."""
+    if verdict["promoted"]:
+        keep.versions.switch(name)
+    night = {
+        **verdict,
+        "version": name,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "attempts": len(today),
+        "successes": sum(entry.success for entry in today),
+    }
+    day = verdict["day"]
+    keep.store.put(f"night/{day}", night)
+    keep.store.put("nights", day)  # the day is over, whatever the gate said
+    shutil.rmtree(keep.folder / NIGHT, ignore_errors=True)
+    keep.versions.keep(VERSIONS)
+    night["dropped"] = len(shrink(keep.store))
+    return night
+
+
+def _night(keep: Keep, day: int, updates: int) -> tuple[Learner, int]:
+    """The learner of the night under way, or of a new one; and its updates so far."""
+    folder = keep.folder / NIGHT
+    if folder.exists():
+        begun = read_manifest(folder)["meta"]["user"]
+        if begun["day"] == day and begun["of"] == updates:
+            return Learner.load(folder, device="cpu"), int(begun["done"])
+        shutil.rmtree(folder)  # of a day that is over, or of another length
+    learner = keep.learner()
+    tasks = keep.store.tasks()
+    past = {task: _past(keep, task, day) for task in tasks}
+    episodes = [record.episode for record in keep.store.records(day=day)]
+    prepare(learner, episodes, {task: some for task, some in past.items() if some})
+    return learner, 0
+
+
+def _past(keep: Keep, task: str, day: int) -> list[Episode]:
+    """Episodes of a task from before today: the latest worked examples, successes and failures,
+    as many of each as there is room for.
+    """
+    earlier = [entry for entry in keep.store.find(task=task) if entry.day < day]
+    kinds: list[Sequence[Entry]] = [
+        [e for e in earlier if e.driver == "expert"],
+        [e for e in earlier if e.driver != "expert" and e.success],
+        [e for e in earlier if e.driver != "expert" and not e.success],
+    ]
+    chosen = islice(_in_turn(kinds), PER_TASK)
+    return [keep.store.read(entry.id).episode for entry in chosen]
+
+
+def _in_turn(kinds: list[Sequence[Entry]]) -> Iterator[Entry]:
+    """Newest first, one of each kind in turn, until all are used up."""
+    for i in range(max(map(len, kinds), default=0)):
+        for kind in kinds:
+            if i < len(kind):
+                yield kind[-1 - i]

@@ -1,0 +1,125 @@
+"""An arm's memory as a whole: episodes, versions of the policy, skills, and what it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from daytwo.curricula.textbook import Textbook
+from daytwo.errors import InputError
+from daytwo.memory.about import About
+from daytwo.memory.skills import Skills
+from daytwo.memory.store import Store
+from daytwo.memory.versions import Versions
+from daytwo.policies.learner import Learner
+from daytwo.policies.resume import restore, snapshot
+from daytwo.sim.arms import Arm, load_arm
+from daytwo.sim.identify import NAMES, Belief
+from daytwo.sim.observation import LAYOUT
+from daytwo.sim.tasks.base import ACTION
+
+DEFAULT = Path("daytwo-memory")
+CHANGES_OVERNIGHT = 0.1  # share of a belief that is drawn anew each night: things get moved
+
+
+@dataclass
+class Keep:
+    """Everything that lasts, opened together."""
+
+    folder: Path
+    arm: Arm
+    textbook: Textbook
+    store: Store
+    versions: Versions
+    skills: Skills
+
+    @property
+    def day(self) -> int:
+        """The day that attempts are counted to: the one after the last night."""
+        return int(self.store.get("nights", 0)) + 1
+
+    def learner(self, name: str | None = None) -> Learner:
+        """A version of the policy, by default the one that acts, ready to act and to learn.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        parts, meta = self.versions.load(name)
+        return restore(Learner, parts, meta, device="cpu", where=f"version {name or 'current'}")
+
+    def add_version(self, learner: Learner, verdict: dict[str, Any]) -> str:
+        """Keep a learner as a new version; it acts only after `versions.switch`."""
+        parts, meta = snapshot(learner, replay=False)
+        return self.versions.add(parts, meta, verdict)
+
+    def belief(self, driver: str) -> Belief:
+        """What is believed of the hidden context behind a driver; less sure after each night."""
+        kept = self.store.get(f"belief/{driver}")
+        if kept is None:
+            return Belief.prior()
+        belief = Belief(np.asarray(kept["guesses"]))
+        for night in range(kept["day"], self.day):
+            belief = belief.overnight(CHANGES_OVERNIGHT, seed=night)
+        return belief
+
+    def put_belief(self, driver: str, belief: Belief) -> None:
+        """Keep a belief until the next attempt."""
+        guesses = np.round(belief.guesses, 6).tolist()
+        self.store.put(
+            f"belief/{driver}", {"names": NAMES, "day": self.day, "guesses": guesses}
+        )
+
+
+def about(arm: Arm) -> About:
+    """What a memory of this arm belongs to."""
+    return About(arm.name, LAYOUT, ACTION)
+
+
+def create(folder: Path, arm: str, textbook: Textbook, limit_gb: float) -> None:
+    """Make an empty memory.
+
+    Raises:
+        InputError: there is one already, or the folder cannot be written.
+    """
+    with Store.create(folder, about(load_arm(arm)), limit_gb) as store:
+        store.put("arm", arm)
+        store.put("textbook", textbook.model_dump(mode="json"))
+
+
+@contextmanager
+def opened(folder: Path, write: bool = False) -> Iterator[Keep]:
+    """Open a memory within a `with` block.
+
+    Raises:
+        InputError: there is none, another process writes to it, it is damaged, or it belongs to
+            another arm or observation layout than this software's; names the difference.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            f"memory {folder}: there is none; begin one with: "
+            f"daytwo memory begin runs/first_steps --memory {folder}"
+        )
+    with Store.open(folder, write=write) as store:
+        arm, textbook = store.get("arm"), store.get("textbook")
+        if arm is None or textbook is None:
+            raise InputError(
+                f"memory {folder}: it holds episodes but no arm or textbook; begin it with: "
+                "daytwo memory begin"
+            )
+        loaded = load_arm(arm)
+        difference = store.about.difference(about(loaded))
+        if difference is not None:
+            raise InputError(f"memory {folder} does not fit this version of daytwo: {difference}")
+        yield Keep(
+            folder=folder,
+            arm=loaded,
+            textbook=Textbook.model_validate(textbook),
+            store=store,
+            versions=Versions(folder),
+            skills=Skills(folder),
+        )
