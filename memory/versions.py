@@ -68,7 +68,8 @@ class Versions:
         Args:
             parts: file stem -> named arrays.
             meta: JSON values that `load` gives back.
-            verdict: the promotion gate's, JSON values; `promoted` says whether it passed.
+            verdict: the promotion gate's, JSON values; `promoted` says whether it passed,
+                `why` in words.
 
         Returns:
             Its name, one that was never given before.
@@ -187,7 +188,7 @@ class Versions:
         if not verdict["promoted"]:
             raise InputError(
                 f"memory {self.folder}: version {name} did not pass the promotion gate "
-                f"({_words(verdict)}), so it may not act"
+                f"({verdict.get('why', 'no reason given')}), so it may not act"
             )
         verify_checkpoint(self._series.path(name))
 
@@ -211,8 +212,3 @@ class Versions:
     def _write(self, acted: Sequence[str]) -> None:
         kept = {acted[0], *self._series.names()}
         write_text(self._current, "".join(f"{name}\n" for name in acted if name in kept))
-
-
-def _words(verdict: Mapping[str, Any]) -> str:
-    said = [f"{key} {value}" for key, value in verdict.items() if key != "promoted"]
-    return ", ".join(said) or "no reason given"
