@@ -24,6 +24,7 @@ from daytwo.policies.cloning import clone
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.sim.arms import Arm, load_arm
+from daytwo.sim.observation import SCALE
 from daytwo.sim.vec_env import BatchVecEnv
 
 TASKS = ("reach", "push", "pick", "place")
@@ -132,7 +133,7 @@ def _study(arm: Arm, book: Textbook, exam: Exam, trial: Exam, seed: int) -> dict
     clock = Clock()
     examples = worked_examples(arm, book, seed)
     env = BatchVecEnv(arm, book.tasks, book.simulations, seed=seed)
-    learner = Learner(env, demos=examples, seed=seed)
+    learner = Learner(env, demos=examples, scale=SCALE, seed=seed)
     exams = [{"low": 0.0}]
 
     def passed(act: Act) -> bool:

@@ -5,16 +5,15 @@ Late, because `daytwo --help` must not wait for torch and MuJoCo.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from daytwo import __version__
+from daytwo.commands import day, memory
+from daytwo.commands.output import AsJson, console, print_json, table
 from daytwo.errors import InputError
 from daytwo.gl import choose_backend
 
@@ -26,7 +25,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object as last line of stdout.")]
+app.add_typer(memory.app, name="memory")
+app.add_typer(day.app)
+memory.app.command("begin")(day.begin)
+
+BENCHMARKS = ("sim", "update", "learn", "continual", "daytwo", "memory", "crash")
 Seed = Annotated[int, typer.Option(min=0, help="Decides every random choice.")]
 Run = Annotated[Path, typer.Argument(help="Folder of a run, e.g. runs/first_steps.")]
 
@@ -38,16 +41,6 @@ def main() -> None:
     except InputError as error:
         print(f"daytwo: {error}", file=sys.stderr)
         sys.exit(2)
-
-
-def _console(as_json: bool) -> Console:
-    """Return where people read: stderr when stdout is kept for JSON."""
-    return Console(stderr=as_json)
-
-
-def _print_json(as_json: bool, content: dict[str, Any]) -> None:
-    if as_json:
-        print(json.dumps(content), flush=True)
 
 
 def _version(wanted: bool) -> None:
@@ -71,8 +64,8 @@ def arms(as_json: AsJson = False) -> None:
     from daytwo.listing import list_arms
 
     rows = list_arms()
-    _console(as_json).print(_table(rows))
-    _print_json(as_json, {"arms": rows})
+    console(as_json).print(table(rows))
+    print_json(as_json, {"arms": rows})
 
 
 @app.command()
@@ -81,8 +74,8 @@ def tasks(as_json: AsJson = False) -> None:
     from daytwo.listing import list_tasks
 
     rows = list_tasks()
-    _console(as_json).print(_table(rows))
-    _print_json(as_json, {"tasks": rows})
+    console(as_json).print(table(rows))
+    print_json(as_json, {"tasks": rows})
 
 
 @app.command()
@@ -104,8 +97,8 @@ def train(
     """Study a textbook, sit its exam and write the report."""
     from daytwo.train import train as work
 
-    result = work(textbook, arm, run, minutes, seed, resume, _console(as_json))
-    _print_json(as_json, result)
+    result = work(textbook, arm, run, minutes, seed, resume, console(as_json))
+    print_json(as_json, result)
     if result["report"] is None:
         raise typer.Exit(130)  # what a shell reports after Ctrl-C
 
@@ -117,8 +110,8 @@ def evaluate(run: Run, as_json: AsJson = False) -> None:
     from daytwo.run_folder import RunFolder
     from daytwo.screen import Screen
 
-    rows = examine(RunFolder(run).open(), Screen(_console(as_json)))
-    _print_json(as_json, {"run": str(run), "exam": rows})
+    rows = examine(RunFolder(run).open(), Screen(console(as_json)))
+    print_json(as_json, {"run": str(run), "exam": rows})
 
 
 @app.command()
@@ -130,16 +123,18 @@ def report(run: Run, as_json: AsJson = False) -> None:
     from daytwo.screen import Screen
 
     folder = RunFolder(run).open()
-    screen = Screen(_console(as_json))
+    screen = Screen(console(as_json))
     film_all(folder, screen)
     path = write_report(folder)
     screen.say(f"Report: {path}")
-    _print_json(as_json, {"run": str(run), "report": str(path)})
+    print_json(as_json, {"run": str(run), "report": str(path)})
 
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="sim, update or learn.")],
+    name: Annotated[
+        str, typer.Argument(help="sim, update, learn, continual, daytwo, memory or crash.")
+    ],
     quick: Annotated[bool, typer.Option("--quick", help="Shorter, one seed, marked so.")] = False,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -147,11 +142,11 @@ def bench(
     """Measure speed or learning, beside peers, and file the figures."""
     from daytwo.bench import run_bench
 
-    console = _console(as_json)
+    screen = console(as_json)
     result, path = run_bench(name, quick, seed)
-    console.print(_table([{"figure": k, "value": v} for k, v in result.items()]))
-    console.print(f"Written to {path}", highlight=False)
-    _print_json(as_json, result)
+    screen.print(table([{"figure": k, "value": v} for k, v in result.items()]))
+    screen.print(f"Written to {path}", highlight=False)
+    print_json(as_json, result)
 
 
 @app.command()
@@ -161,36 +156,16 @@ def doctor(as_json: AsJson = False) -> None:
 
     from daytwo.doctor import examine
 
-    console = _console(as_json)
+    screen = console(as_json)
     signs = {"ok": "[green]ok[/]     ", "note": "[yellow]note[/]   ", "missing": "[red]missing[/]"}
     plain: dict[str, Any] = {"highlight": False, "soft_wrap": True}
     findings = []
     for finding in examine():
         findings.append(finding)
-        console.print(f"{signs[finding.state]}  {finding.what}: {finding.found}", **plain)
+        screen.print(f"{signs[finding.state]}  {finding.what}: {finding.found}", **plain)
         if finding.mend:
-            console.print(f"           mend with: [bold]{finding.mend}[/]", **plain)
+            screen.print(f"           mend with: [bold]{finding.mend}[/]", **plain)
     missing = any(finding.state == "missing" for finding in findings)
-    _print_json(as_json, {"ok": not missing, "findings": [asdict(f) for f in findings]})
+    print_json(as_json, {"ok": not missing, "findings": [asdict(f) for f in findings]})
     if missing:
         raise typer.Exit(1)
-
-
-def _table(rows: list[dict[str, Any]]) -> Table:
-    """Return rows with the same keys as a table."""
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
-    for key in rows[0]:
-        table.add_column(key.replace("_", " "))
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    return table
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list | tuple):
-        return ", ".join(_cell(item) for item in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_cell(item)}" for key, item in value.items())
-    return str(value)

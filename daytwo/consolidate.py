@@ -80,9 +80,7 @@ def consolidate(
     return _file(keep, today, keep.add_version(learner, verdict), verdict)
 
 
-def _file(
-    keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]
-) -> dict[str, Any]:
+def _file(keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]) -> dict[str, Any]:
     """Let a new version act if it may, and close the day."""
     if verdict["promoted"]:
         keep.versions.switch(name)

@@ -70,9 +70,7 @@ class Keep:
     def put_belief(self, driver: str, belief: Belief) -> None:
         """Keep a belief until the next attempt."""
         guesses = np.round(belief.guesses, 6).tolist()
-        self.store.put(
-            f"belief/{driver}", {"names": NAMES, "day": self.day, "guesses": guesses}
-        )
+        self.store.put(f"belief/{driver}", {"names": NAMES, "day": self.day, "guesses": guesses})
 
 
 def about(arm: Arm) -> About:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,28 @@ from rich.text import Text
 
 _REDRAW_S = 0.25  # [s]
 _SMOOTH_S = 3.0  # [s] over which the rates are smoothed
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """Within a `with` block, take Ctrl-C and SIGTERM as "finish this step and save".
+
+    Yields what tells whether that was asked for; the second time the signal acts at once.
+    """
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    heard: list[int] = []
+
+    def hear(number: int, frame: Any) -> None:
+        heard.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, hear)
+    try:
+        yield lambda: bool(heard)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass

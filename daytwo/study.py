@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,8 +20,9 @@ from daytwo.memory.checkpoint import read_manifest
 from daytwo.plan import Plan
 from daytwo.policies.learner import Learner
 from daytwo.run_folder import RunFolder, write_json
-from daytwo.screen import Screen, Snapshot
+from daytwo.screen import Screen, Snapshot, stopping
 from daytwo.sim.arms import Arm, load_arm
+from daytwo.sim.observation import SCALE
 from daytwo.sim.vec_env import BatchVecEnv
 
 SAVE_EVERY = 5  # probes; in steps, not seconds, because saving ends the running attempts
@@ -80,11 +79,12 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
             learner = Learner(
                 env,
                 demos=examples or None,
+                scale=SCALE,
                 seed=plan.seed,
                 tensorboard_log=str(folder.tensorboard),
             )
         pupil = Pupil(plan, arm, folder, teacher, diary, screen, begun - diary.wall_s)
-        with screen.watching(), pupil.listening():
+        with screen.watching(), stopping() as pupil.stop:
             learner.learn(
                 total_timesteps=book.budget.steps or 10**12,
                 callback=pupil,
@@ -117,24 +117,7 @@ class Pupil(BaseCallback):
         self.teacher, self.diary, self.screen = teacher, diary, screen
         self.probe = probe(arm, self.book)
         self.begun = begun  # the clock's reading when the study's wall time was 0
-        self.stop = False  # asked for by a signal
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Within a `with` block, take Ctrl-C and SIGTERM as "finish this step and save"."""
-        before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
-
-        def hear(number: int, frame: Any) -> None:
-            self.stop = True
-            signal.signal(number, before[signal.Signals(number)])  # the second time is at once
-
-        for number in before:
-            signal.signal(number, hear)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        self.stop: Callable[[], bool] = lambda: False
 
     def _on_training_start(self) -> None:
         if self.model.n_updates == 0 and self.diary.worked_examples:
@@ -156,7 +139,7 @@ class Pupil(BaseCallback):
         return reason is None
 
     def _reason_to_end(self) -> str | None:
-        if self.stop:
+        if self.stop():
             return STOPPED
         if self.diary.wall_s >= 60 * self.plan.minutes:
             return "the time was up"

@@ -28,8 +28,18 @@ def table(rows: list[dict[str, Any]]) -> Table:
     for key in rows[0] if rows else ():
         made.add_column(key.replace("_", " "))
     for row in rows:
-        made.add_row(*(str(value) for value in row.values()))
+        made.add_row(*(_cell(value) for value in row.values()))
     return made
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_cell(item)}" for key, item in value.items())
+    return str(value)
 
 
 def size(count: float) -> str:

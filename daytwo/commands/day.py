@@ -1,0 +1,105 @@
+"""The days: begin a memory, attempt a task, consolidate overnight, report over days."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from daytwo.commands.output import AsJson, console, print_json
+
+DEFAULT = Path("daytwo-memory")
+Memory = Annotated[Path, typer.Option(help="Folder of the memory.")]
+app = typer.Typer()
+
+
+def begin(
+    run: Annotated[Path, typer.Argument(help="Folder of a study, e.g. runs/first_steps.")],
+    memory: Memory = DEFAULT,
+    limit_gb: Annotated[float, typer.Option(min=0.01, help="Size it is kept under [GB].")] = 2.0,
+    as_json: AsJson = False,
+) -> None:
+    """Begin a memory from a study: its learner acts, its worked examples are kept."""
+    from daytwo.begin import begin as work
+    from daytwo.screen import Screen
+
+    print_json(as_json, work(run, memory, limit_gb, Screen(console(as_json))))
+
+
+@app.command()
+def deploy(
+    task: Annotated[str, typer.Argument(help="What to attempt, e.g. pick.")],
+    driver: Annotated[str, typer.Option(help="twin: the arm in another physics engine.")] = "twin",
+    attempts: Annotated[int, typer.Option(min=1, help="Attempts, learning between them.")] = 5,
+    memory: Memory = DEFAULT,
+    hidden: Annotated[
+        int | None,
+        typer.Option(min=0, help="Seed of what the twin hides: camera offset, friction, delay..."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the exercises [new ones].")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Work: attempt a task on an arm, learn between attempts, and record each one."""
+    from daytwo.deploy import Try, deploy, next_trial, open_driver
+    from daytwo.keep import opened
+
+    screen = console(as_json)
+
+    def tell(t: Try) -> None:
+        came = "[green]success[/]" if t.success else "[red]failure[/]"
+        x, y, z = (1000 * v for v in t.offset)
+        screen.print(
+            f"attempt {t.attempt}  {came}  {t.steps / 20:.1f} s, learning {t.learning_s:.1f} s; "
+            f"believed camera offset {x:+.0f} {y:+.0f} {z:+.0f} mm, "
+            f"now known to {1000 * t.spread:.0f} mm"
+        )
+
+    with opened(memory, write=True) as keep:
+        arm, source = open_driver(driver, keep.arm, hidden)
+        number = next_trial(keep)
+        chosen = number if seed is None else seed
+        screen.print(
+            f"Day {keep.day}, trial {number}: {task} on {keep.arm.name} through {driver}, "
+            f"version {keep.versions.current}"
+        )
+        with arm:
+            tries = deploy(keep, arm, source, driver, task, attempts, seed=chosen, tell=tell)
+        day = keep.day
+    print_json(
+        as_json,
+        {
+            "memory": str(memory),
+            "day": day,
+            "trial": number,
+            "task": task,
+            "successes": sum(t.success for t in tries),
+            "attempts": [asdict(t) for t in tries],
+        },
+    )
+
+
+@app.command()
+def consolidate(
+    memory: Memory = DEFAULT,
+    updates: Annotated[int | None, typer.Option(min=1, help="Gradient updates [600].")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sleep: learn from today and the past, sit every exam, and promote only what fell nowhere."""
+    from daytwo.consolidate import UPDATES, consolidate
+    from daytwo.keep import opened
+    from daytwo.screen import Screen, stopping
+
+    screen = Screen(console(as_json))
+    with opened(memory, write=True) as keep, stopping() as stop:
+        of = updates or UPDATES
+        with screen.counting(f"Night after day {keep.day}", of) as done:
+            night = consolidate(keep, of, stop, done)
+    if night is None:
+        screen.say("Stopped; the night is saved. Go on with the same command.")
+        print_json(as_json, {"memory": str(memory), "finished": False})
+        raise typer.Exit(130)
+    word = "acts from now on" if night["promoted"] else f"does not act, {night['before']} stays"
+    screen.say(f"Version {night['version']} {word}: {night['why']}")
+    print_json(as_json, {"memory": str(memory), "finished": True, **night})
