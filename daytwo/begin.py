@@ -15,12 +15,13 @@ from daytwo.curricula.textbook import ExamPaper, Textbook
 from daytwo.errors import InputError
 from daytwo.gate import judge
 from daytwo.keep import Keep, create, opened
-from daytwo.memory.record import Record
+from daytwo.memory.record import STUDY, Record
 from daytwo.plan import Plan
 from daytwo.policies.learner import Learner
 from daytwo.run_folder import RunFolder
 from daytwo.screen import Screen, exam_table
 from daytwo.sim.world import World
+from daytwo.skilled import examined
 from daytwo.study import load_learner
 
 OWN = 96  # attempts of the learner's own at each task that go into the memory
@@ -82,7 +83,9 @@ def fill(keep: Keep, learner: Learner, seed: int, screen: Screen) -> dict[str, A
     screen.console.print(exam_table([{"policy": "learner", **row.as_dict()} for row in rows]))
     name = keep.add_version(learner, judge([], rows))
     keep.versions.switch(name)
-    return {"version": name, "episodes": len(keep.store), "exam": [row.as_dict() for row in rows]}
+    results = [row.as_dict() for row in rows]
+    examined(keep, results, name, STUDY)
+    return {"version": name, "episodes": len(keep.store), "exam": results}
 
 
 def own_attempts(tasks: tuple[str, ...], book: Textbook, seed: int) -> Exercises:

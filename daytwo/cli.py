@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from daytwo import __version__
+from daytwo.bench import NAMES as BENCHMARKS
 from daytwo.commands import day, memory
 from daytwo.commands.output import AsJson, console, print_json, table
 from daytwo.errors import InputError
@@ -29,7 +30,6 @@ app.add_typer(memory.app, name="memory")
 app.add_typer(day.app)
 memory.app.command("begin")(day.begin)
 
-BENCHMARKS = ("sim", "update", "learn", "continual", "daytwo", "memory", "crash")
 Seed = Annotated[int, typer.Option(min=0, help="Decides every random choice.")]
 Run = Annotated[Path, typer.Argument(help="Folder of a run, e.g. runs/first_steps.")]
 
@@ -132,9 +132,7 @@ def report(run: Run, as_json: AsJson = False) -> None:
 
 @app.command()
 def bench(
-    name: Annotated[
-        str, typer.Argument(help="sim, update, learn, continual, daytwo, memory or crash.")
-    ],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS)}.")],
     quick: Annotated[bool, typer.Option("--quick", help="Shorter, one seed, marked so.")] = False,
     seed: Seed = 0,
     as_json: AsJson = False,

@@ -22,11 +22,12 @@ from daytwo.memory.episodes import Episode
 from daytwo.memory.shrink import shrink
 from daytwo.policies.learner import Learner
 from daytwo.policies.night import prepare, rehearse
+from daytwo.skilled import examined
 
 UPDATES = 600  # gradient updates a night
 SAVE_EVERY = 200  # updates from one save of the night to the next
 PER_TASK = 300  # episodes of each task in the past that a night takes up
-VERSIONS = 5  # versions kept
+VERSIONS = 5  # versions of policy and skills kept
 NIGHT = "night"  # folder of a night that is under way
 
 
@@ -84,6 +85,7 @@ def _file(keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]
     """Let a new version act if it may, and close the day."""
     if verdict["promoted"]:
         keep.versions.switch(name)
+        examined(keep, verdict["exam"], name, verdict["day"])
     night = {
         **verdict,
         "version": name,
@@ -96,6 +98,7 @@ def _file(keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]
     keep.store.put("nights", day)  # the day is over, whatever the gate said
     shutil.rmtree(keep.folder / NIGHT, ignore_errors=True)
     keep.versions.keep(VERSIONS)
+    keep.skills.keep(VERSIONS)
     night["dropped"] = len(shrink(keep.store))
     return night
 

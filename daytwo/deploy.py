@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from daytwo import skilled
 from daytwo.curricula.attempts import by
 from daytwo.errors import InputError
 from daytwo.hardware.cell import Attempt, Cell
@@ -52,8 +53,8 @@ def deploy(
 ) -> list[Try]:
     """One trial of K attempts: the hidden context stays, objects are laid out anew.
 
-    Each attempt starts from what is believed of the context by then. Its record is on disk before
-    the next one begins.
+    Each attempt starts from what is believed of the context by then: first from earlier attempts
+    through this driver, else from the nearest skill. Its record is on disk before the next begins.
 
     Args:
         keep: the memory, open for writing.
@@ -78,11 +79,14 @@ def deploy(
         raise InputError(f"--attempts {attempts}: give at least 1")
     learner, version = keep.learner(), keep.versions.current or ""
     identifier = identifier or Identifier(keep.arm)
-    belief = keep.belief(driver_name) if remember else Belief.prior()
+    skill, stated = skilled.nearest(keep, task)
+    known = (keep.belief(driver_name) or stated) if remember else None
+    belief = known or Belief.prior()
     cell = Cell(driver, source, [task])
     rng = np.random.default_rng([SEEDS, seed])
     trial = next_trial(keep)
-    tries = []
+    tries: list[Try] = []
+    made: list[Attempt] = []
     with Recorder(keep.store) as recorder:
         for k in range(1, attempts + 1):
             hard = float(rng.uniform(*difficulty))
@@ -96,12 +100,14 @@ def deploy(
                 day=keep.day,
                 trial=trial,
                 attempt=k,
+                skill=skill,
                 policy=version,
                 sent=tried.sent,
                 context=belief.mean.astype(np.float32),
                 tracks=tried.tracks,
             )
             recorder.record(record)
+            made.append(tried)
             begun = time.monotonic()
             belief = identifier.update(belief, trace_of(tried), seed=exercise % 2**32)
             recorder.flush()
@@ -111,6 +117,7 @@ def deploy(
             spread = float(belief.spread[:2].max())
             tries.append(Try(k, tried.success, len(tried), learning, (x, y, z), spread))
             tell(tries[-1])
+    skilled.practised(keep, task, made, belief, version)
     return tries
 
 

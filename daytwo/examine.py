@@ -14,6 +14,7 @@ from daytwo.policies.cloning import clone
 from daytwo.run_folder import RunFolder, write_json
 from daytwo.screen import Screen, exam_table
 from daytwo.sim.arms import load_arm
+from daytwo.sim.observation import SCALE
 from daytwo.study import load_learner
 
 WHO = {"learner": "learner", "cloning": "clone", "expert": "scripted expert"}
@@ -38,7 +39,7 @@ def examine(folder: RunFolder, screen: Screen) -> list[dict[str, Any]]:
     examples = worked_examples(arm, plan.textbook, plan.seed)
     if examples:
         screen.say(f"Cloning {len(examples)} worked examples, to see what imitation alone reaches")
-        sitting["cloning"] = by(clone(examples, seed=plan.seed))
+        sitting["cloning"] = by(clone(examples, seed=plan.seed, scale=SCALE))
     sitting["expert"] = expert
     rows: list[dict[str, Any]] = []
     for name, act in sitting.items():

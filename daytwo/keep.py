@@ -57,11 +57,13 @@ class Keep:
         parts, meta = snapshot(learner, replay=False)
         return self.versions.add(parts, meta, verdict)
 
-    def belief(self, driver: str) -> Belief:
-        """What is believed of the hidden context behind a driver; less sure after each night."""
+    def belief(self, driver: str) -> Belief | None:
+        """What is believed of the hidden context behind a driver, less sure after each night; None
+        before its first attempt.
+        """
         kept = self.store.get(f"belief/{driver}")
         if kept is None:
-            return Belief.prior()
+            return None
         belief = Belief(np.asarray(kept["guesses"]))
         for night in range(kept["day"], self.day):
             belief = belief.overnight(CHANGES_OVERNIGHT, seed=night)

@@ -1,0 +1,98 @@
+"""What a study, a day and a night add to the skill library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from daytwo.hardware.cell import Attempt
+from daytwo.keep import Keep, about
+from daytwo.memory.skill import Belief as Stated
+from daytwo.memory.skill import Point, Sitting, Skill, Trajectory
+from daytwo.sim.identify import NAMES, Belief
+from daytwo.sim.predicates import PREDICATES
+from daytwo.sim.tasks import get_task
+
+
+def describe(keep: Keep, task: str) -> dict[str, int]:
+    """A task's descriptor: predicate -> +1, 0 or -1."""
+    row = get_task(task, keep.arm).descriptor
+    return {name: int(sign) for name, sign in zip(PREDICATES, row, strict=True)}
+
+
+def state(belief: Belief) -> Stated:
+    """A belief as a skill keeps it: mean and spread of each element."""
+    return Stated(NAMES, tuple(belief.mean.tolist()), tuple(belief.spread.tolist()))
+
+
+def named(keep: Keep, task: str) -> Skill | None:
+    """The newest skill of this task; it has the task's name until somebody renames it."""
+    found = [name for name in keep.skills.names() if keep.skills.get(name).task == task]
+    return keep.skills.get(found[0]) if found else None
+
+
+def examined(keep: Keep, rows: Sequence[Mapping[str, Any]], version: str, day: int) -> None:
+    """Note the exam of a version that acts in the skill of every task."""
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    fields = ("successes", "attempts", "rate", "low", "high")
+    for row in rows:
+        task = row["task"]
+        sitting = Sitting(day, date, version, **{name: row[name] for name in fields})
+        skill = named(keep, task) or Skill(task, task, about(keep.arm), describe(keep, task))
+        examples = len(keep.store.find(task=task, driver="expert"))
+        keep.skills.save(
+            replace(
+                skill,
+                policy=version,
+                examples=examples,
+                exams=(*skill.exams, sitting),
+                created=date,
+            )
+        )
+
+
+def practised(keep: Keep, task: str, tried: Sequence[Attempt], belief: Belief, version: str) -> str:
+    """Note a trial in its task's skill; returns the skill's NAME@VERSION."""
+    skill = named(keep, task) or Skill(task, task, about(keep.arm), describe(keep, task))
+    curve = tuple(
+        Point(keep.day, skill.attempts + i, float(attempt.success))
+        for i, attempt in enumerate(tried, start=1)
+    )
+    return keep.skills.save(
+        replace(
+            skill,
+            policy=version,
+            belief=state(belief),
+            trajectory=_best(tried) or skill.trajectory,
+            curve=(*skill.curve, *curve),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+    )
+
+
+def nearest(keep: Keep, task: str) -> tuple[str, Belief | None]:
+    """NAME@VERSION of the skill to start from ("" if there is none) and its belief, if any."""
+    found = keep.skills.nearest(describe(keep, task), None)
+    if not found:
+        return "", None
+    skill = found[0].skill
+    stated = skill.belief
+    if stated is None or stated.names != NAMES:
+        return skill.label, None
+    rng = np.random.default_rng(0)
+    size = Belief.prior().guesses.shape
+    guesses = np.array(stated.mean) + np.array(stated.spread) * rng.standard_normal(size)
+    return skill.label, Belief(guesses)
+
+
+def _best(tried: Sequence[Attempt]) -> Trajectory | None:
+    """The shortest success."""
+    good = [attempt for attempt in tried if attempt.success]
+    if not good:
+        return None
+    best = min(good, key=len)
+    return Trajectory(best.observations, best.actions, best.sent)
