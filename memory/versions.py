@@ -27,7 +27,7 @@ from daytwo.memory.durable import write_text, writing
 from daytwo.memory.series import Series, is_name
 
 DIGITS = 6
-ABOUT = "version"  # what of the manifest's meta values is not the caller's
+ABOUT = "version"  # the one of the manifest's meta values that is not the caller's
 
 
 class Version(NamedTuple):
@@ -67,7 +67,7 @@ class Versions:
 
         Args:
             parts: file stem -> named arrays.
-            meta: JSON values that `load` gives back.
+            meta: JSON values that `load` gives back, none of them called `version`.
             verdict: the promotion gate's, JSON values; `promoted` says whether it passed,
                 `why` in words.
 
@@ -134,22 +134,31 @@ class Versions:
             raise InputError(f"memory {self.folder}: no version acts yet")
         return self._series.path(name)
 
+    def verdict(self, name: str | None = None) -> dict[str, Any]:
+        """What the gate said of a version, by default of the one that acts.
+
+        Raises:
+            InputError: there is none, or its manifest is damaged.
+        """
+        return dict(_about(self.path(name))["verdict"])
+
     def load(
         self, name: str | None = None
     ) -> tuple[dict[str, dict[str, NDArray[Any]]], dict[str, Any]]:
         """The parts and meta values of a version, by default of the one that acts.
 
+        Beside the caller's meta values there is `version`: when it was made, and the verdict.
+
         Raises:
             InputError: there is none, or a file of it is damaged.
         """
         try:
-            parts, meta = load_checkpoint(self.path(name))
+            return load_checkpoint(self.path(name))
         except InputError as error:
             if name is None and self.before is not None:
                 hint = f"; or go back to version {self.before}: `daytwo memory rollback`"
                 raise InputError(f"{error}{hint}") from error
             raise
-        return parts, {key: value for key, value in meta.items() if key != ABOUT}
 
     def keep(self, n: int) -> Sequence[str]:
         """Remove all but the newest n, the one that acts and the one `rollback` goes to.
@@ -168,29 +177,21 @@ class Versions:
     def _describe(self, name: str) -> Version:
         size, current = self._series.bytes(name), name == self.current
         try:
-            about = self._about(name)
+            about = _about(self.path(name))
         except InputError as error:
             return Version(name, "", False, {}, size, current, str(error))
         verdict = about["verdict"]
         return Version(name, about["created"], verdict["promoted"], verdict, size, current)
 
-    def _about(self, name: str) -> dict[str, Any]:
-        about = read_manifest(self._series.path(name))["meta"].get(ABOUT)
-        if about is None:
-            raise InputError(
-                f"checkpoint {self._series.path(name)}: its manifest holds no verdict of the gate"
-            )
-        return dict(about)
-
     def _require_fit(self, name: str) -> None:
         """Refuse what may not act: it must have passed the gate, and every file be whole."""
-        verdict = self._about(name)["verdict"]
+        verdict = self.verdict(name)
         if not verdict["promoted"]:
             raise InputError(
                 f"memory {self.folder}: version {name} did not pass the promotion gate "
                 f"({verdict.get('why', 'no reason given')}), so it may not act"
             )
-        verify_checkpoint(self._series.path(name))
+        verify_checkpoint(self.path(name))
 
     def _acted(self) -> Sequence[str]:
         """The version that acts, then those that acted before it, newest first."""
@@ -212,3 +213,10 @@ class Versions:
     def _write(self, acted: Sequence[str]) -> None:
         kept = {acted[0], *self._series.names()}
         write_text(self._current, "".join(f"{name}\n" for name in acted if name in kept))
+
+
+def _about(path: Path) -> dict[str, Any]:
+    about = read_manifest(path)["meta"].get(ABOUT)
+    if about is None:
+        raise InputError(f"checkpoint {path}: its manifest holds no verdict of the gate")
+    return dict(about)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 
 from daytwo.commands.output import AsJson, console, print_json, size, table
@@ -29,7 +31,8 @@ def list_(memory: Memory = DEFAULT, as_json: AsJson = False) -> None:
     newest = {name: library.history(name)[-1] for name in library.names()}
     screen = console(as_json)
     if newest:
-        screen.print(table([{"skill": name, **_row(past)} for name, past in newest.items()]))
+        screen.print(table([_row(name, past) for name, past in newest.items()]))
+        _print_problems(screen, newest.values())
     else:
         screen.print(f"{memory}: no skills yet")
     rows = [{"skill": name, **_values(past)} for name, past in newest.items()]
@@ -57,7 +60,8 @@ def show(
         screen.print("\nExams")
         screen.print(table([_exam_row(sitting) for sitting in skill.exams]))
     screen.print("\nVersions")
-    screen.print(table([_row(past) for past in history]))
+    screen.print(table([_version_row(past) for past in history]))
+    _print_problems(screen, history)
     print_json(
         as_json,
         {
@@ -124,27 +128,41 @@ def _library(memory: Path) -> Skills:
     return Skills(memory)
 
 
-def _row(past: SkillVersion) -> dict[str, str]:
-    """A version for people."""
-    from daytwo.memory.model_card import in_words
+def _row(name: str, newest: SkillVersion) -> dict[str, str]:
+    """A skill for people."""
+    skill = newest.skill
+    return {
+        "skill": f"{name}@{newest.version}",
+        "task": escape(skill.task) if skill else "damaged",
+        "learnt": _days(skill) if skill else "",
+        "attempts": str(skill.attempts) if skill else "",
+        "exam": _last_exam(skill) if skill else "",
+    }
 
+
+def _version_row(past: SkillVersion) -> dict[str, str]:
+    """A version of a skill for people."""
     skill = past.skill
-    if skill is None:
-        return dict.fromkeys(_COLUMNS, "") | {"version": past.version, "task": escape(past.problem)}
     return {
         "version": past.version,
-        "task": escape(skill.task),
-        "days": _days(skill),
-        "attempts": str(skill.attempts),
-        "examples": str(skill.examples),
-        "exam": in_words(skill.exams[-1]) if skill.exams else "none sat",
-        "policy": escape(skill.policy),
-        "created": skill.created[:10],
+        "attempts": str(skill.attempts) if skill else "damaged",
+        "exam": _last_exam(skill) if skill else "",
+        "policy": escape(skill.policy) if skill else "",
+        "created": skill.created[:10] if skill else "",
         "size": size(past.bytes),
     }
 
 
-_COLUMNS = ("version", "task", "days", "attempts", "examples", "exam", "policy", "created", "size")
+def _last_exam(skill: Skill) -> str:
+    from daytwo.memory.model_card import in_words
+
+    return in_words(skill.exams[-1]) if skill.exams else "none sat"
+
+
+def _print_problems(screen: Console, history: Iterable[SkillVersion]) -> None:
+    for past in history:
+        if past.problem:
+            screen.print(escape(past.problem))
 
 
 def _values(past: SkillVersion) -> dict[str, Any]:
@@ -175,8 +193,8 @@ def _facts(skill: Skill) -> dict[str, str]:
     held = [f"{name} {'x'.join(map(str, shape))}" for name, shape in arrays(skill).items()]
     return {
         "asks for": ", ".join(asked) or "nothing",
-        "learnt from": f"{skill.examples} worked examples, {skill.attempts} attempts",
-        "days": _days(skill),
+        "learnt from": f"{skill.examples} worked examples, {skill.attempts} attempts, "
+        f"{_days(skill)}",
         "success": sparkline(skill.curve) or "no attempts yet",
         "context": belief_in_words(skill.belief) if skill.belief else "unknown",
         "policy": skill.policy or "none named",
@@ -186,7 +204,9 @@ def _facts(skill: Skill) -> dict[str, str]:
 
 
 def _days(skill: Skill) -> str:
-    return ", ".join(str(day) if day else "study" for day in skill.days) or "none"
+    on_arm = sum(day > 0 for day in skill.days)
+    days = [f"{on_arm} day{'s' * (on_arm > 1)}"] if on_arm else []
+    return " + ".join(["study"] * (0 in skill.days) + days) or "not yet"
 
 
 def _exam_row(sitting: Sitting) -> dict[str, Any]:

@@ -30,14 +30,17 @@ def versions(memory: Memory = DEFAULT, as_json: AsJson = False) -> None:
             {
                 "version": version.name,
                 "acts": "yes" if version.current else "",
-                "made": version.created,
+                "made": version.created[:16].replace("T", " "),
                 "promoted": "yes" if version.promoted else "no",
-                "why": escape(version.problem or str(version.verdict.get("why", ""))),
                 "size": size(version.bytes),
             }
             for version in found
         ]
         screen.print(table(rows))
+        for version in found:
+            if not version.promoted:
+                why = version.problem or str(version.verdict.get("why", "it did not pass the gate"))
+                screen.print(f"{version.name}: {escape(why)}")
     else:
         screen.print(f"{memory}: no versions yet")
     print_json(

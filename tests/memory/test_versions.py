@@ -79,6 +79,7 @@ def test_load_gives_back_what_was_added(versions: Versions) -> None:
     meta = {"number": 3, "config": {"lr": 0.1, "layers": [1, 2]}, "none": None}
     name = versions.add(policy(3), meta, PASSED)
     parts, found = versions.load(name)
+    assert found.pop("version")["verdict"] == PASSED
     assert found == meta
     np.testing.assert_array_equal(parts["policy"]["w"], policy(3)["policy"]["w"])
     # Whoever reads checkpoints can also be given the folder.
@@ -93,6 +94,7 @@ def test_list_says_what_the_gate_said(versions: Versions) -> None:
     assert (two.name, two.promoted, two.current, two.verdict) == (second, False, False, FAILED)
     assert one.bytes > 2 * policy(1)["policy"]["w"].nbytes
     assert one.created.endswith("+00:00")
+    assert (versions.verdict(), versions.verdict(second)) == (PASSED, FAILED)
 
 
 def test_what_did_not_pass_the_gate_never_acts(versions: Versions) -> None:
@@ -327,7 +329,7 @@ def test_killed_at_any_instant_what_acts_is_whole(versions: Versions) -> None:
             number_of(versions, version.name)
         last = max([last, *map(int, added), *(int(v.name) for v in versions.list())])
         acts, before = current, str(versions.before)
-    assert done > 10, "it was killed before it came to anything"
+    assert done > 3, "it was killed before it came to anything"
     assert int(add(versions, 7)) > last
     left = {p.name for p in (versions.folder / "versions").iterdir()}
     assert left == {*(v.name for v in versions.list()), "last", ".lock"}
