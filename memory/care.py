@@ -13,7 +13,7 @@ from daytwo.errors import InputError
 from daytwo.memory import database, rows, schema
 from daytwo.memory.checkpoint import load_checkpoint
 from daytwo.memory.database import explained
-from daytwo.memory.lock import WriterLock
+from daytwo.memory.lock import WriterLock, is_held
 from daytwo.memory.repair import Named, Survey, rebuild, survey
 from daytwo.memory.shrink import EXPERT
 from daytwo.memory.store import CACHE, Store
@@ -50,7 +50,7 @@ def verify(folder: str | Path, repair: bool = False) -> list[Finding]:
     with ExitStack() as ends:
         if repair:
             ends.callback(WriterLock(folder).release)
-        found = _damage(path)
+        found = _damage(path, alone=repair or not is_held(folder))
         if found and repair:
             aside = rebuild(path).relative_to(folder)
             mended = f"all that is whole was kept; the damaged file is {aside}"
@@ -105,14 +105,14 @@ def _is_older(path: Path) -> bool:
     return about is not None and about["schema"] < schema.VERSION
 
 
-def _damage(path: Path) -> list[Finding]:
-    """What is damaged in the SQLite file."""
+def _damage(path: Path, alone: bool) -> list[Finding]:
+    """What is damaged in the SQLite file; `alone` if nobody else writes to it."""
     log = Path(f"{path}-wal")
-    logged = survey(path) if log.exists() else Survey()  # before SQLite reads what is then there
+    # What a killed writer left. SQLite reads it up to the first fault, and then clears it away.
+    left = survey(path) if alone and log.exists() else Survey()
     found, trouble, bad = _read_all(path)
-    if _unread(logged, found):  # a writer may just have been about to make them known
-        found, trouble, bad = _read_all(path)
-    if (unread := _unread(logged, found)) and not bad:
+    unread = left.metadata.keys() - found.metadata.keys() - found.dropped
+    if unread and not bad:
         trouble.append(f"{log.name} is damaged, episodes from {min(unread)} on are not read")
     if not (trouble or bad or found.lost()):
         return []
@@ -128,11 +128,6 @@ def _damage(path: Path) -> list[Finding]:
         name = f"episode {ids[0]}" if len(ids) == 1 else f"episodes {ids[0]} to {ids[-1]}"
         findings.append(Finding(name, f"{what} damaged or lost"))
     return findings or [Finding(database.NAME, "its header is damaged; every row is whole")]
-
-
-def _unread(logged: Survey, found: Survey) -> set[int]:
-    """Episodes that are whole in the log but that SQLite does not see."""
-    return logged.metadata.keys() - found.metadata.keys() - found.dropped
 
 
 def _cut(path: Path) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from daytwo.errors import InputError
 from daytwo.memory import schema
+from daytwo.memory.durable import sync
 
 NAME = "memory.sqlite"
 PAGE = 4096  # [bytes]; told to SQLite, so that a damaged header need not be asked
@@ -100,15 +101,6 @@ def publish(db: sqlite3.Connection, fresh: Path, path: Path) -> None:
     fresh.rename(path)
     sync(path)
     sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Have a file, or a folder's list of names, on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def assert_named_and_the_rest_read(folder: Path) -> list[Finding]:
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.floats(0, 1, exclude_max=True), st.integers(1, 255), st.booleans())
 @example(0.0, 1, True)
 def test_whatever_byte_of_the_file_is_flipped(
@@ -114,7 +114,7 @@ def test_whatever_byte_of_the_file_is_flipped(
         assert_named_and_the_rest_read(Path(folder))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.floats(0, 1), st.integers(1, 3 * PAGE))
 def test_wherever_a_block_is_zeroed(memory: Path, place: float, size: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -126,7 +126,7 @@ def test_wherever_a_block_is_zeroed(memory: Path, place: float, size: int) -> No
         assert_named_and_the_rest_read(Path(folder))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.floats(0, 1, exclude_max=True))
 def test_wherever_the_file_is_cut(memory: Path, place: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -138,7 +138,7 @@ def test_wherever_the_file_is_cut(memory: Path, place: float) -> None:
         assert "cut short" in found[0].damage
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.sampled_from(sorted(ALL)), st.sampled_from(["arrays", "frames"]), st.data())
 def test_a_flipped_byte_of_a_blob_names_its_episode(
     memory: Path, id: int, table: str, data: st.DataObject

@@ -23,7 +23,7 @@ from daytwo.memory.store import Store
 LISTS = st.lists(attempts(), max_size=4, unique_by=lambda record: record.episode.rewards.tobytes())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(LISTS, LISTS, LISTS)
 def test_merging_takes_each_episode_once_and_keeps_days_and_trials_apart(
     ours: list[Record], theirs: list[Record], both: list[Record]

@@ -50,7 +50,7 @@ def assert_draws_as_reference(sampler: Sampler, store: Store, ids: list[int] | N
     assert torch.equal(drawn, rows[index])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(attempts(), min_size=1, max_size=6), st.lists(attempts(), max_size=3), st.data())
 def test_the_rows_are_those_of_the_episodes(
     first: list[Record], then: list[Record], data: st.DataObject
@@ -108,7 +108,7 @@ def _sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from([CACHE, CACHE_INDEX]), st.data())
 def test_whatever_byte_is_flipped_no_wrong_row_is_drawn(
     sampled: Path, name: str, data: st.DataObject

@@ -33,7 +33,7 @@ def _store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(attempts(), st.none() | st.binary(max_size=50)), max_size=6))
 def test_attempts_come_back_to_the_bit(given: list[tuple[Record, bytes | None]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +47,7 @@ def test_attempts_come_back_to_the_bit(given: list[tuple[Record, bytes | None]])
                 assert store.frames(id) == frames
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(attempts(), max_size=8), st.data())
 def test_finding_is_filtering(records: list[Record], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder, Store.create(folder, ABOUT) as store:
