@@ -156,7 +156,7 @@ def _study(arm: Arm, book: Textbook, exam: Exam, trial: Exam, seed: int) -> dict
         "exams_sat": len(exams) - 1,
         "env_steps": learner.num_timesteps,
         "updates": learner.n_updates,
-        "cloning": _together(exam, by(clone(examples, seed=seed))),
+        "cloning": _together(exam, by(clone(examples, seed=seed, scale=SCALE))),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import gymnasium as gym
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from daytwo.errors import InputError
@@ -21,7 +22,11 @@ def cloning_loss(actor_action: Tensor, shown: Tensor) -> Tensor:
 
 
 def clone(
-    demos: Demonstrations, updates: int = 5000, seed: int = 0, config: LearnerConfig | None = None
+    demos: Demonstrations,
+    updates: int = 5000,
+    seed: int = 0,
+    config: LearnerConfig | None = None,
+    scale: ArrayLike | None = None,
 ) -> LearnerPolicy:
     """A policy that imitates worked examples and nothing else.
 
@@ -32,6 +37,7 @@ def clone(
         updates: gradient updates.
         seed: of initial weights and batches.
         config: the learner's settings, of which the actor's are used.
+        scale: typical size (o,) of each observation element; None to standardise by what is shown.
 
     Returns:
         A policy with Stable-Baselines3's `predict`.
@@ -52,7 +58,10 @@ def clone(
             gym.spaces.Box(-1.0, 1.0, (shown.shape[1],)),
             hidden=config.hidden,
         )
-    policy.scale.update(obs)
+    if scale is None:
+        policy.scale.update(obs)
+    else:
+        policy.scale.fix(torch.as_tensor(np.asarray(scale, dtype=np.float32)))
     optimizer = torch.optim.Adam(policy.actor.parameters(), lr=config.warm_rate, fused=True)
     for _ in range(updates):
         batch = torch.randint(len(obs), (config.batch_size,), generator=generator)
