@@ -87,9 +87,7 @@ def restore(
         InputError: it is another algorithm's, or was made for other spaces; names the difference.
     """
     if meta.get("algorithm") != cls.__name__:
-        raise InputError(
-            f"{where}: holds a {meta.get('algorithm')!r}, expected {cls.__name__!r}"
-        )
+        raise InputError(f"{where}: holds a {meta.get('algorithm')!r}, expected {cls.__name__!r}")
     spaces = {k: _space(meta[k]) for k in ("observation_space", "action_space")}
     if env is None:
         env = DummyVecEnv([lambda: _Absent(**spaces)] * meta["n_envs"])
@@ -108,8 +106,7 @@ def restore(
             )
     if learner.n_envs != meta["n_envs"]:
         raise InputError(
-            f"{where}: practised in {meta['n_envs']} environments at once; "
-            f"found {learner.n_envs}"
+            f"{where}: practised in {meta['n_envs']} environments at once; found {learner.n_envs}"
         )
     entropy = parts["policy"].pop("log_ent_coef")
     with torch.no_grad():
