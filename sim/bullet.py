@@ -119,6 +119,8 @@ class _Simulation:
             if half > 0:
                 mass, friction = float(placement.mass[0, i]), float(placement.friction[0, i])
                 cube = self._box((half,) * 3, placement.p_object[0, i], yaw, mass, friction)
+                # Or it creeps out of a strong grip. It slides by Coulomb's law all the same.
+                pybullet.changeDynamics(cube, -1, frictionAnchor=1, physicsClientId=client)
                 self._cubes[i], self._weight[cube] = cube, mass * GRAVITY
 
     def advance(self, q_target: Array, grip: float, steps: int) -> None:

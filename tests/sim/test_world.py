@@ -7,6 +7,7 @@ import pytest
 
 from daytwo.errors import InputError
 from daytwo.sim.arms import load_arm
+from daytwo.sim.engine import MujocoEngine
 from daytwo.sim.world import World
 
 TASKS = ("reach", "push", "pick", "place", "stack")
@@ -113,3 +114,38 @@ def test_diverged_physics_is_counted_and_ends_the_attempt() -> None:
     assert not result.success.any()
     assert np.isfinite(result.obs).all()
     assert np.isfinite(result.reward).all()
+
+
+def test_an_offset_is_seen_but_not_judged_by() -> None:
+    """Whoever reaches for the goal that is reported misses the true one by the offset."""
+    for offset, reached in ((0.0, True), (0.06, False)):
+        world = World(load_arm("panda"), ("reach", "stack"), 1)
+        world.reset(0, 0, 0.5, 4)
+        true_goal = world.state.p_goal.copy()
+        world.engine.pose_offset[:] = 0.0, offset, 0.0
+        world.reset(0, 0, 0.5, 4)
+        np.testing.assert_allclose(world.state.p_goal - true_goal, [[0.0, offset, 0.0]])
+        results = [world.step(world.expert_action()) for _ in range(30)]
+        assert any(result.success[0] for result in results) == reached
+
+
+def test_a_goal_that_rides_on_an_object_is_seen_where_the_object_is() -> None:
+    world = World(load_arm("panda"), ("stack",), 2)
+    world.engine.pose_offset[1] = 0.03, -0.02, 0.01
+    world.reset([0, 1], [0, 0], [0.5, 0.5], [8, 8])
+    state = world.state
+    for seen in (state.p_object[1] - state.p_object[0], state.p_goal[1:] - state.p_goal[:1]):
+        np.testing.assert_allclose(seen, np.tile((0.03, -0.02, 0.01), (len(seen), 1)), atol=1e-12)
+    both = world.step(np.zeros((2, 5)))
+    assert both.reward[0] == both.reward[1]  # the potential is judged by the truth
+
+
+def test_an_engine_of_ones_own_is_not_touched_before_the_first_reset() -> None:
+    arm = load_arm("panda")
+    engine = MujocoEngine(arm, 1, n_objects=1)
+    before = engine.joints().copy()
+    world = World(arm, ("pick",), 1, engine=engine)
+    assert world.engine is engine
+    assert np.array_equal(engine.joints(), before)
+    with pytest.raises(InputError, match="need 2 objects; the engine holds 1"):
+        World(arm, ("stack",), 1, engine=engine)
