@@ -49,7 +49,6 @@ def deploy(
     seed: int = 0,
     tell: Callable[[Try], None] = lambda _: None,
     identifier: Identifier | None = None,
-    remember: bool = True,
 ) -> list[Try]:
     """One trial of K attempts: the hidden context stays, objects are laid out anew.
 
@@ -67,7 +66,6 @@ def deploy(
         seed: of the exercises.
         tell: called after each attempt.
         identifier: to learn with; made here if None.
-        remember: start from the belief of earlier days; else from none.
 
     Raises:
         InputError: the task is unknown, the arm cannot do it, or the version does not fit.
@@ -79,9 +77,7 @@ def deploy(
         raise InputError(f"--attempts {attempts}: give at least 1")
     learner, version = keep.learner(), keep.versions.current or ""
     identifier = identifier or Identifier(keep.arm)
-    skill, stated = skilled.nearest(keep, task)
-    known = (keep.belief(driver_name) or stated) if remember else None
-    belief = known or Belief.prior()
+    skill, belief = start_from(keep, driver_name, task)
     cell = Cell(driver, source, [task])
     rng = np.random.default_rng([SEEDS, seed])
     trial = next_trial(keep)
@@ -119,6 +115,14 @@ def deploy(
             tell(tries[-1])
     skilled.practised(keep, task, made, belief, version)
     return tries
+
+
+def start_from(keep: Keep, driver_name: str, task: str) -> tuple[str, Belief]:
+    """The nearest skill's NAME@VERSION, and what is believed of the context before an attempt: what
+    earlier attempts through this driver said, else what the skill says, else what is expected.
+    """
+    skill, stated = skilled.nearest(keep, task)
+    return skill, keep.belief(driver_name) or stated or Belief.prior()
 
 
 def next_trial(keep: Keep) -> int:

@@ -1,0 +1,338 @@
+"""`kill -9` at random instants of recording, saving, consolidating and migrating; full, read-only
+and damaged disks. What was acknowledged must be there afterwards, every time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import Progress
+
+from daytwo.consolidate import consolidate
+from daytwo.curricula.exam import Exam
+from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
+from daytwo.errors import InputError
+from daytwo.gate import judge
+from daytwo.keep import Keep, create, opened
+from daytwo.memory import care, database
+from daytwo.memory.episodes import Episode
+from daytwo.memory.record import Record
+from daytwo.memory.store import Store
+from daytwo.policies.learner import Learner
+from daytwo.sim.arms import load_arm
+from daytwo.sim.observation import OBS_DIM, SCALE
+from daytwo.sim.tasks.base import ACTION
+from daytwo.sim.vec_env import BatchVecEnv
+
+OLD = Path(__file__).resolve().parent.parent / "tests/memory/fixtures/memory_v1.sql"
+UPDATES = 30  # of a night here
+SOON = {"recording": 0.4, "saving": 0.8, "consolidating": 3.0, "migrating": 0.03}  # [s] to a kill
+
+# What a child does until it is killed: it says what is acknowledged.
+Work = Callable[[Path, Connection], None]
+
+
+@dataclass
+class Tally:
+    """What was found after the kills."""
+
+    instants: int = 0
+    lost: int = 0  # acknowledged episodes or versions that are gone or not as they were
+    unreadable: int = 0  # memories that could not be opened
+    acknowledged: int = 0  # episodes and versions said to be safe before a kill
+    problems: list[str] = field(default_factory=list)
+
+
+def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
+    """200 kills, 50 of each kind (quick: 40); then the disks."""
+    each = 10 if quick else 50
+    rng = random.Random(seed)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as scratch, Progress() as progress:
+        folder = Path(scratch)
+        bar = progress.add_task("Kills", total=each * len(SOON))
+        template = _template(folder / "template")
+        tallies = {}
+        works: dict[str, Work] = {
+            "recording": _record,
+            "saving": _save,
+            "consolidating": _consolidate,
+            "migrating": _migrate,
+        }
+        for kind, work in works.items():
+            tallies[kind] = tally = Tally()
+            place = folder / kind
+            if kind != "migrating":
+                shutil.copytree(template, place)
+            for _ in range(each):
+                if kind == "migrating":
+                    shutil.rmtree(place, ignore_errors=True)
+                    _old(place)
+                said = _kill(work, place, rng.uniform(0, SOON[kind]))
+                _check(place, said, tally)
+                progress.advance(bar)
+        disks = {
+            "full_disk": _full_disk(template, folder / "disk"),
+            "read_only_disk": _read_only_disk(template, folder / "disk"),
+            "truncated_store": _damaged(template, folder / "cut", _cut),
+            "flipped_store": _damaged(template, folder / "flip", _flip(rng)),
+        }
+    return {
+        "instants": sum(t.instants for t in tallies.values()),
+        "lost": sum(t.lost for t in tallies.values()),
+        "unreadable": sum(t.unreadable for t in tallies.values()),
+        "acknowledged": sum(t.acknowledged for t in tallies.values()),
+        "by_kind": {kind: vars(tally) for kind, tally in tallies.items()},
+        **disks,
+        "settings": {"kill_within_s": SOON, "updates_a_night": UPDATES},
+    }
+
+
+# The kills.
+
+
+def _kill(work: Work, place: Path, after: float) -> list[tuple[str, Any]]:
+    """Let a child work, kill it; what it had said by then."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=work, args=(place, theirs), daemon=True)
+    child.start()
+    theirs.close()
+    assert ours.recv() == ("ready", None)
+    time.sleep(after)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    said = []
+    with suppress(EOFError):
+        while ours.poll():
+            said.append(ours.recv())
+    ours.close()
+    return said
+
+
+def _check(place: Path, said: list[tuple[str, Any]], tally: Tally) -> None:
+    """Open the memory as the next process would, and look for all that was acknowledged."""
+    tally.instants += 1
+    tally.acknowledged += len(said)
+    try:
+        with Store.open(place, write=True) as store:
+            there = {entry.id for entry in store.find()}
+            for id in there:
+                store.read(id)  # its checksum holds, or InputError
+            for what, value in said:
+                if what == "episode" and value not in there:
+                    tally.lost += 1
+                    tally.problems.append(f"episode {value} is gone")
+            if store.get("arm") is None:  # a memory of version 1 has no policy
+                return
+        with opened(place) as keep:
+            keep.learner()
+            names = [v.name for v in keep.versions.list() if not v.problem]
+            versions = [value for what, value in said if what == "version"]
+            if versions and (
+                versions[-1] not in names or int(keep.versions.current or 0) < int(versions[-1])
+            ):
+                tally.lost += 1
+                tally.problems.append(f"version {versions[-1]} is gone")
+    except InputError as error:
+        tally.unreadable += 1
+        tally.problems.append(str(error))
+
+
+def _record(place: Path, say: Connection) -> None:
+    rng = np.random.default_rng()
+    with opened(place, write=True) as keep:
+        say.send(("ready", None))
+        while True:
+            say.send(("episode", keep.store.append(_made_up(rng, keep.day))))
+
+
+def _save(place: Path, say: Connection) -> None:
+    with opened(place, write=True) as keep:
+        learner, verdict = keep.learner(), judge([], [])
+        say.send(("ready", None))
+        while True:
+            name = keep.add_version(learner, verdict)
+            keep.versions.switch(name)
+            say.send(("version", name))
+            keep.versions.keep(3)
+
+
+def _consolidate(place: Path, say: Connection) -> None:
+    rng = np.random.default_rng()
+    with opened(place, write=True) as keep:
+        exam = Exam(keep.arm, keep.textbook.exam, threads=1)
+        say.send(("ready", None))
+        while True:
+            say.send(("episode", keep.store.append(_made_up(rng, keep.day))))
+            night = consolidate(keep, UPDATES, exam=exam)
+            assert night is not None
+            if night["promoted"]:
+                say.send(("version", night["version"]))
+
+
+def _migrate(place: Path, say: Connection) -> None:
+    say.send(("ready", None))
+    with Store.open(place, write=True) as store:
+        for entry in store.find():
+            say.send(("episode", entry.id))
+    time.sleep(60)
+
+
+# The disks.
+
+
+def _full_disk(template: Path, disk: Path) -> bool | None:
+    """Recording on a disk that runs full: refused by name, everything before is whole."""
+    size = sum(path.stat().st_size for path in template.rglob("*") if path.is_file())
+    with _Mounted(disk, f"size={size + 400_000}") as mounted:
+        if not mounted:
+            return None
+        place = disk / "memory"
+        shutil.copytree(template, place)
+        rng, said = np.random.default_rng(0), 0
+        refused = ""
+        with opened(place, write=True) as keep:
+            before = len(keep.store)
+            try:
+                while said < 10_000:
+                    keep.store.append(_made_up(rng, 1))
+                    said += 1
+            except InputError as error:
+                refused = str(error)
+        with opened(place) as keep:
+            whole = sum(1 for _ in keep.store.records()) == before + said
+            keep.learner()
+        return whole and "full" in refused
+
+
+def _read_only_disk(template: Path, disk: Path) -> bool | None:
+    """Writing to a read-only disk: refused by name; reading goes on."""
+    with _Mounted(disk, "size=200m") as mounted:
+        if not mounted:
+            return None
+        place = disk / "memory"
+        shutil.copytree(template, place)
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        refused = False
+        try:
+            with opened(place, write=True) as keep:
+                keep.store.append(_made_up(np.random.default_rng(0), 1))
+        except InputError:
+            refused = True
+        with opened(place) as keep:
+            whole = sum(1 for _ in keep.store.records()) == len(keep.store)
+            keep.learner()
+        return whole and refused
+
+
+class _Mounted:
+    """A small disk of its own in memory; needs root."""
+
+    def __init__(self, where: Path, options: str) -> None:
+        self.where, self.options = where, options
+
+    def __enter__(self) -> bool:
+        self.where.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", self.options, "none", str(self.where)]
+        self.there = subprocess.run(command, capture_output=True).returncode == 0
+        return self.there
+
+    def __exit__(self, *_: object) -> None:
+        if self.there:
+            subprocess.run(["umount", str(self.where)], check=True)
+
+
+def _damaged(template: Path, place: Path, damage: Callable[[Path], None]) -> dict[str, Any]:
+    """Damage the store's file: what is hurt is named, and the rest is read."""
+    shutil.copytree(template, place)
+    with Store.open(place) as store:
+        before = {entry.id for entry in store.find()}
+    damage(place / database.NAME)
+    named = [finding.what for finding in care.verify(place)]
+    care.verify(place, repair=True)
+    with Store.open(place) as store:
+        after = {entry.id for entry in store.find()}
+        for id in after:
+            store.read(id)
+    return {"named": named[:10], "episodes": len(before), "read": len(after & before)}
+
+
+def _cut(path: Path) -> None:
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate(size * 3 // 4)
+
+
+def _flip(rng: random.Random) -> Callable[[Path], None]:
+    def flip(path: Path) -> None:
+        data = bytearray(path.read_bytes())
+        data[rng.randrange(len(data) // 4, len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(data)
+
+    return flip
+
+
+# What it is all done to.
+
+
+def _template(place: Path) -> Path:
+    """A small memory of a hardly trained learner."""
+    arm = "panda"
+    paper = ExamPaper(task="reach", attempts=8)
+    chapter = Chapter(name="touch", exercises=(Exercise(task="reach"),))
+    create(place, arm, Textbook(name="crash", chapters=(chapter,), exam=(paper,)), limit_gb=1.0)
+    env = BatchVecEnv(load_arm(arm), ["reach"], 2, threads=1)
+    learner = Learner(env, scale=SCALE, seed=0, device="cpu")
+    rng = np.random.default_rng(0)
+    with opened(place, write=True) as keep:
+        for i in range(40):
+            driver = "expert" if i < 20 else "mujoco"
+            keep.store.append(_made_up(rng, 0, driver))
+        _first_version(keep, learner)
+    env.close()
+    return place
+
+
+def _first_version(keep: Keep, learner: Learner) -> None:
+    rows = Exam(keep.arm, keep.textbook.exam, threads=1)
+    verdict = judge([], rows.sit(lambda world, obs: learner.predict(obs, deterministic=True)[0]))
+    keep.versions.switch(keep.add_version(learner, verdict))
+
+
+def _made_up(rng: np.random.Generator, day: int, driver: str = "twin") -> Record:
+    steps = int(rng.integers(20, 60))
+    episode = Episode(
+        rng.normal(0, 0.1, (steps + 1, OBS_DIM)).astype(np.float32),
+        rng.uniform(-1, 1, (steps, len(ACTION))).astype(np.float32),
+        rng.normal(0, 0.1, steps).astype(np.float32),
+        terminated=True,
+        success=bool(rng.random() < 0.7),
+        task="reach",
+    )
+    return Record(episode, "panda", driver, day=day, trial=int(day > 0))
+
+
+def _old(place: Path) -> None:
+    """A memory as version 1 wrote it, frozen with the tests."""
+    place.mkdir()
+    db = sqlite3.connect(place / database.NAME)
+    db.executescript(f"PRAGMA journal_mode = WAL; BEGIN; {OLD.read_text()} COMMIT;")
+    db.close()
