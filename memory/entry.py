@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,6 +96,38 @@ def to_record(entry: Entry, blob: bytes) -> Record:
         software=entry.software,
         started=entry.started,
     )
+
+
+def add_episode(
+    db: sqlite3.Connection, columns: dict[str, Any], blob: bytes, frames: bytes | None
+) -> int:
+    """Insert an episode's rows with the next id; the caller's transaction.
+
+    Args:
+        db: connection.
+        columns: of table `episode`; the id is given here.
+        blob: its arrays, compressed.
+        frames: what a camera saw.
+    """
+    (last,) = db.execute(
+        "SELECT max(coalesce((SELECT max(seq) FROM sqlite_sequence), 0),"
+        " coalesce((SELECT max(id) FROM episode), 0), coalesce((SELECT max(id) FROM dropped), 0))"
+    ).fetchone()
+    id = int(last) + 1
+    row = [{**columns, "id": id}[name] for name in schema.TABLES["episode"]]
+    schema.insert(db, "episode", row)
+    schema.insert(db, "arrays", (id, blob))
+    if frames is not None:
+        schema.insert(db, "frames", (id, frames))
+    return id
+
+
+def drop_episodes(db: sqlite3.Connection, ids: Iterable[int], why: str) -> None:
+    """Delete all rows of episodes and note why; the caller's transaction."""
+    for id in ids:
+        for table in ("episode", "arrays", "frames"):
+            db.execute(f"DELETE FROM {table} WHERE id = ?", (id,))
+        schema.insert(db, "dropped", (id, why), "REPLACE")
 
 
 def condition(where: dict[str, Any]) -> tuple[str, list[Any]]:

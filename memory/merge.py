@@ -10,9 +10,10 @@ from typing import Any
 
 from daytwo.errors import InputError
 from daytwo.memory import database, schema
+from daytwo.memory.entry import add_episode
 from daytwo.memory.record import STUDY
 from daytwo.memory.shrink import shrink
-from daytwo.memory.store import Store, add_episode
+from daytwo.memory.store import Store
 
 
 @dataclass(frozen=True)

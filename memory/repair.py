@@ -14,7 +14,7 @@ from typing import Any
 from daytwo.errors import InputError
 from daytwo.memory import database, salvage, schema
 from daytwo.memory.database import explained, transaction
-from daytwo.memory.store import drop_episodes
+from daytwo.memory.entry import drop_episodes
 
 QUARANTINE = "quarantine"  # folder for damaged files; whoever needs none of it may delete it
 MOST_MISSING = 100_000  # episodes; a sequence that claims more is damaged itself

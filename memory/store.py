@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +15,15 @@ from daytwo.errors import InputError
 from daytwo.memory import database, schema
 from daytwo.memory.about import About
 from daytwo.memory.database import explained, transaction
-from daytwo.memory.entry import Entry, condition, from_record, to_entry, to_record
+from daytwo.memory.entry import (
+    Entry,
+    add_episode,
+    condition,
+    drop_episodes,
+    from_record,
+    to_entry,
+    to_record,
+)
 from daytwo.memory.lock import WriterLock
 from daytwo.memory.record import Record
 
@@ -276,38 +284,6 @@ class Store:
 
     def _damaged(self, id: int, what: str) -> InputError:
         return InputError(f"{self.path}: episode {id}: {what} damaged{database.REPAIR}")
-
-
-def add_episode(
-    db: sqlite3.Connection, columns: dict[str, Any], blob: bytes, frames: bytes | None
-) -> int:
-    """Insert an episode's rows with the next id; the caller's transaction.
-
-    Args:
-        db: connection.
-        columns: of table `episode`; the id is given here.
-        blob: its arrays, compressed.
-        frames: what a camera saw.
-    """
-    (last,) = db.execute(
-        "SELECT max(coalesce((SELECT max(seq) FROM sqlite_sequence), 0),"
-        " coalesce((SELECT max(id) FROM episode), 0), coalesce((SELECT max(id) FROM dropped), 0))"
-    ).fetchone()
-    id = int(last) + 1
-    row = [{**columns, "id": id}[name] for name in schema.TABLES["episode"]]
-    schema.insert(db, "episode", row)
-    schema.insert(db, "arrays", (id, blob))
-    if frames is not None:
-        schema.insert(db, "frames", (id, frames))
-    return id
-
-
-def drop_episodes(db: sqlite3.Connection, ids: Iterable[int], why: str) -> None:
-    """Delete all rows of episodes and note why; the caller's transaction."""
-    for id in ids:
-        for table in ("episode", "arrays", "frames"):
-            db.execute(f"DELETE FROM {table} WHERE id = ?", (id,))
-        schema.insert(db, "dropped", (id, why), "REPLACE")
 
 
 def _migrate(folder: Path, db: sqlite3.Connection | None) -> None:

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from made_up import ABOUT, assert_same, attempt, attempts
 
 from daytwo.errors import InputError
+from daytwo.memory.care import verify
 from daytwo.memory.record import Record
 from daytwo.memory.store import About, Store
 
@@ -292,6 +293,7 @@ def test_a_read_only_disk_is_read_and_not_written(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with Store.open(small_disk / "memory", ABOUT) as store:
         assert_same(store.read(1), attempt(1))
+    assert verify(small_disk / "memory") == []
     with pytest.raises(InputError, match=r"cannot be written .Read-only file system"):
         Store.open(small_disk / "memory", write=True)
     with pytest.raises(InputError, match="Read-only file system"):
