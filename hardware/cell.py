@@ -21,7 +21,7 @@ from daytwo.sim.scene import CONTROL_HZ, N_OBJECTS
 from daytwo.sim.tasks.base import Placement
 from daytwo.sim.world import StepResult, World
 
-OLDEST = 0.15  # [s] a measurement may be, three control steps
+OLDEST = 3.5 / CONTROL_HZ  # [s] a measurement may be: three control steps without one
 
 Act = Callable[[World, NDArray[np.float32]], NDArray[np.floating]]
 # Called after each step with the observation (o,) and action (a,) that led to it, and its outcome.
@@ -103,7 +103,7 @@ class DriverEngine:
                 i = int(ages.argmax())
                 what = f"'{names[i]}'" if kind == "joint" else str(i)
                 raise DriverError(
-                    f"{kind} {what} was last measured {ages[i]:.2f} s ago; at most {OLDEST} s "
+                    f"{kind} {what} was last measured {ages[i]:.2f} s ago; at most {OLDEST:.2f} s "
                     "are accepted"
                 )
 

@@ -105,16 +105,14 @@ class ArmDriver(ABC):
                 is sent then.
         """
         self._check_connected()
+        joints, share = _numbers("joint targets", q), _numbers("gripper", gripper)
         names = (*self.features.joints, "gripper")
-        try:
-            asked = np.append(np.asarray(q, dtype=np.float64), np.float64(gripper))
-        except (TypeError, ValueError) as error:
-            raise InputError(f"command: not numbers ({error})") from error
-        if np.ndim(q) != 1 or len(asked) != len(names):
+        if joints.shape != (len(names) - 1,) or share.shape != ():
             raise InputError(
-                f"command: joint targets of shape {np.shape(q)}; arm '{self.arm.name}' takes "
-                f"({len(names) - 1},): {', '.join(self.features.joints)}"
+                f"command: joint targets of shape {joints.shape}, gripper {share.shape}; arm "
+                f"'{self.arm.name}' takes ({len(names) - 1},) and one number"
             )
+        asked = np.append(joints, share)
         if not np.isfinite(asked).all():
             i = int(np.flatnonzero(~np.isfinite(asked))[0])
             raise InputError(f"command: '{names[i]}' is {asked[i]}; each must be finite")
@@ -145,3 +143,13 @@ class ArmDriver(ABC):
                 self.stop()
         finally:
             self.disconnect()
+
+
+def _numbers(name: str, value: object) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise InputError(f"command: {name} {value!r:.80}; give numbers") from error
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"command: {name} {value!r:.80}; give real numbers")
+    return array.astype(np.float64)

@@ -2,10 +2,11 @@
 
 What was learnt in MuJoCo is tried here in an engine with other contacts, another solver, other
 servos and another gripper. A servo drives its joint at a speed proportional to its position error,
-as most real arms do, with no more torque than its stiffness gives at that error. The arm's gains
-damp so heavily that MuJoCo's servos come to the same: what is left of kp (q* - q) - kd dq/dt is
-dq/dt = (kp / kd) (q* - q). The gripper closes with its full force, and its fingers are geared to
-each other, as in real parallel grippers: two that were not would slide to and fro with the cube.
+as most real arms do, with no more torque than kp |q* - q| + kd |dq/dt|, looked at once a control
+step. The arms' gains damp so heavily that MuJoCo's servos come to the same: what is left of
+kp (q* - q) - kd dq/dt is dq/dt = (kp / kd) (q* - q). The gripper closes with its full force, and
+its fingers are geared to each other, as in real parallel grippers: two that were not would slide
+to and fro with the cube.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SUBSTEPS = 12  # physics steps per control step
 TIMESTEP = 1.0 / (CONTROL_HZ * SUBSTEPS)  # [s]
 SOLVER_ITERATIONS = 100
 GRAVITY = 9.81  # [m/s2] on cubes; the arm is gravity-compensated, so it feels none
-LEAST_TORQUE = 0.1  # share of its effort limit that a servo may use at any error, to brake
+LEAST_TORQUE = 0.1  # share of its effort limit that a servo may always use
 GEAR_FORCE = 50.0  # [N or N m]
 GEAR_ERP = 0.1  # share of the fingers' disagreement that is taken back each physics step
 PARKED = (0.5, 1.5, 0.02)  # [m] where absent cubes are reported
@@ -126,8 +127,10 @@ class _Simulation:
     def advance(self, q_target: Array, grip: float, steps: int) -> None:
         """Physics steps towards joints (dof,) [rad] and gripper 0 shut .. 1 open."""
         client = self._client
-        self._servo(np.array([*q_target, *(self._shut + grip * (self._open - self._shut))]))
-        for _ in range(steps):
+        target = np.array([*q_target, *(self._shut + grip * (self._open - self._shut))])
+        for step in range(steps):
+            if step % SUBSTEPS == 0:
+                self._servo(target)
             for cube, weight in self._weight.items():
                 p, _ = pybullet.getBasePositionAndOrientation(cube, client)
                 force = (0.0, 0.0, -weight)
@@ -170,8 +173,9 @@ class _Simulation:
     def _servo(self, target: Array) -> None:
         """Aim the servos at joint positions (dof + fingers,)."""
         kp, kd = self._gain * (self._kp, self._kd)
-        q, _ = self._read(self._joints)
-        force = np.clip(kp * np.abs(target - q), LEAST_TORQUE * self._effort, self._effort)
+        q, dq = self._read(self._joints)
+        force = kp * np.abs(target - q) + kd * np.abs(dq)
+        force = np.clip(force, LEAST_TORQUE * self._effort, self._effort)
         force[self._dof :] = self._effort[self._dof :]
         pybullet.setJointMotorControlArray(
             self._body,
