@@ -107,16 +107,15 @@ def _is_older(path: Path) -> bool:
 
 def _damage(path: Path, alone: bool) -> list[Finding]:
     """What is damaged in the SQLite file; `alone` if nobody else writes to it."""
-    log = Path(f"{path}-wal")
     # What a killed writer left. SQLite reads it up to the first fault, and then clears it away.
-    left = survey(path) if alone and log.exists() else Survey()
+    left = survey(path) if alone and database.has_log(path) else Survey()
     found, trouble, bad = _read_all(path)
+    trouble += _header(path)
     unread = left.metadata.keys() - found.metadata.keys() - found.dropped
     if unread and not bad:
-        trouble.append(f"{log.name} is damaged, episodes from {min(unread)} on are not read")
+        trouble.append(f"{path.name}-wal is damaged, episodes from {min(unread)} on are not read")
     if not (trouble or bad or found.lost()):
         return []
-    trouble = _cut(path) + trouble
     lost = survey(path).lost()  # without SQLite: what of the damage costs an episode
     findings = [Finding(database.NAME, "; ".join(trouble[:3]))] if trouble else []
     findings += [
@@ -130,12 +129,15 @@ def _damage(path: Path, alone: bool) -> list[Finding]:
     return findings or [Finding(database.NAME, "its header is damaged; every row is whole")]
 
 
-def _cut(path: Path) -> list[str]:
-    """Whether the file is shorter than its header says."""
+def _header(path: Path) -> list[str]:
+    """What in the file's header SQLite takes as it is: whether there is a log, and the length."""
     with explained(path), path.open("rb") as file:
-        said = int.from_bytes(file.read(32)[28:])
-    left = path.stat().st_size // database.PAGE
-    return [f"cut short: {left} of {said} pages are left"] if left < said else []
+        header = file.read(100)
+    said, left = int.from_bytes(header[28:32]), -(-path.stat().st_size // database.PAGE)
+    trouble = [] if header[18:20] == b"\2\2" else ["its header says that there is no log"]
+    if left < said and not database.has_log(path):  # the rest may still be there
+        trouble.append(f"cut short: {left} of {said} pages are left")
+    return trouble
 
 
 def _read_all(path: Path) -> tuple[Survey, list[str], list[tuple[str, Any]]]:
@@ -148,8 +150,6 @@ def _read_all(path: Path) -> tuple[Survey, list[str], list[tuple[str, Any]]]:
             schema.refuse_newer(about["schema"] if about else 0)
             checked = (line for (line,) in db.execute("PRAGMA integrity_check(10)"))
             trouble += [line for line in checked if line != "ok"]
-            (mode,) = db.execute("PRAGMA journal_mode").fetchone()
-            trouble += [] if mode == "wal" else [f"its header says journal mode {mode}, not wal"]
             for _ in found.watch(_rows(db, bad)):
                 pass
     except database.ERRORS as error:

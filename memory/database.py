@@ -60,7 +60,7 @@ def code_of(error: Exception) -> int:
 def connect(path: Path, write: bool) -> sqlite3.Connection:
     """Open a memory's file. A commit returns when it is on the disk (`synchronous=FULL`)."""
     mode = "rw" if write else "ro"
-    if not write and not os.access(path.parent, os.W_OK) and not _has_log(path):
+    if not write and not os.access(path.parent, os.W_OK) and not has_log(path):
         mode = "ro&immutable=1"  # a reader's notes (-shm) cannot be written there, nor anything
     db = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode={mode}",
@@ -116,6 +116,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _has_log(path: Path) -> bool:
+def has_log(path: Path) -> bool:
+    """Whether something is in a memory's log that is not in its file yet."""
     log = Path(f"{path}-wal")
     return log.exists() and log.stat().st_size > 0

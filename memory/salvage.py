@@ -64,7 +64,7 @@ class _File:
         self.data: mmap.mmap | bytes = mapped
         log = Path(f"{path}-wal")
         self.newer = _logged(log.read_bytes()) if log.exists() else {}
-        self.pages = max(len(self.data) // PAGE, *self.newer, 0)
+        self.pages = max(-(-len(self.data) // PAGE), *self.newer, 0)
 
     def page(self, number: int) -> bytes:
         if number in self.newer:

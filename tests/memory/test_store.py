@@ -104,6 +104,12 @@ def test_state_is_kept_and_replaced(store: Store) -> None:
         assert again.get("teacher") == {"chapter": 2, "rates": [0.5, None]}
 
 
+def test_an_append_waits_for_the_disk(store: Store) -> None:
+    with store.reading() as db:  # a power cut cannot be had in a test
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
 def test_an_id_is_never_given_twice(store: Store) -> None:
     ids = [store.append(attempt(i)) for i in range(3)]
     store.drop(ids[1:], "for the test")
