@@ -31,6 +31,7 @@ _SIGMA_OPENING = 0.003  # [m] likewise the gripper's opening
 _FAR = 4.0  # sigmas; what is further off than this says no more
 _WORTH = 8.0  # independent looks that an attempt is worth, however many steps it took
 _STAGES = (0.1, 0.4, 1.0)  # tempering: how much of the evidence counts
+_NEAR = 0.25  # kernel width of the densest place, in spreads of the prior
 _MOVE = 0.35  # share of the cloud's spread that the jitter has
 
 
@@ -61,8 +62,9 @@ class Belief:
     @classmethod
     def prior(cls, particles: int = 192, seed: int = 0) -> Belief:
         """What is expected before the first attempt."""
-        rng = np.random.default_rng(seed)
-        return cls(SPREAD * rng.standard_normal((particles, len(NAMES))))
+        half = np.random.default_rng(seed).standard_normal((particles // 2, len(NAMES)))
+        # Mirrored, so that before any attempt nothing speaks for one side.
+        return cls(SPREAD * np.concatenate([np.zeros((particles % 2, len(NAMES))), half, -half]))
 
     @property
     def mean(self) -> Array:
@@ -77,10 +79,16 @@ class Belief:
     def offset(self) -> Array:
         """The guess (3,) [m] at the camera's offset to act on: where the cloud is densest."""
         xyz = self.guesses[:, :3] / SPREAD[:3]
+        at = xyz.mean(axis=0)
+        # Mean shift from the densest guess (Comaniciu and Meer, 2002); from the mean where the
+        # cloud is as wide as it was before any attempt.
         apart = ((xyz[:, None] - xyz[None]) ** 2).sum(-1)
-        dense = np.exp(-apart / (2 * 0.25**2)).sum(axis=1)
-        near = np.exp(-apart[dense.argmax()] / (2 * 0.25**2))
-        return np.asarray(near @ self.guesses[:, :3] / near.sum())
+        if xyz[:, :2].std(axis=0).max() < 0.9:
+            at = xyz[np.exp(-apart / (2 * _NEAR**2)).sum(axis=1).argmax()]
+            for _ in range(10):
+                near = np.exp(-((xyz - at) ** 2).sum(-1) / (2 * _NEAR**2))
+                at = near @ xyz / near.sum()
+        return np.asarray(at * SPREAD[:3])
 
     def overnight(self, share: float, seed: int = 0) -> Belief:
         """The same belief less sure: a share of the guesses is drawn anew."""
