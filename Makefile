@@ -57,7 +57,7 @@ check: setup
 
 bench: ARGS = --quick
 bench: setup
-	@for name in sim update learn; do $(BIN)/daytwo bench $$name $(ARGS); done
+	@for name in sim update learn memory crash daytwo continual; do $(BIN)/daytwo bench $$name $(ARGS); done
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
