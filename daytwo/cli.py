@@ -13,9 +13,9 @@ import typer
 
 from daytwo import __version__
 from daytwo.bench import NAMES as BENCHMARKS
-from daytwo.commands import day, memory
+from daytwo.commands import day, exchange, memory, skills, versions
 from daytwo.commands.output import AsJson, console, print_json, table
-from daytwo.errors import InputError
+from daytwo.errors import DriverError, InputError
 from daytwo.gl import choose_backend
 
 app = typer.Typer(
@@ -26,9 +26,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.add_typer(memory.app, name="memory")
-app.add_typer(day.app)
 memory.app.command("begin")(day.begin)
+memory.app.registered_commands += versions.app.registered_commands
+memory.app.registered_commands += exchange.app.registered_commands
+app.add_typer(memory.app, name="memory")
+app.add_typer(skills.app, name="skills")
+app.registered_commands += day.app.registered_commands
 
 Seed = Annotated[int, typer.Option(min=0, help="Decides every random choice.")]
 Run = Annotated[Path, typer.Argument(help="Folder of a run, e.g. runs/first_steps.")]
@@ -41,6 +44,9 @@ def main() -> None:
     except InputError as error:
         print(f"daytwo: {error}", file=sys.stderr)
         sys.exit(2)
+    except DriverError as error:
+        print(f"daytwo: {error}; attempts so far are kept", file=sys.stderr)
+        sys.exit(3)
 
 
 def _version(wanted: bool) -> None:

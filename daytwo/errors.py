@@ -7,3 +7,7 @@ class InputError(ValueError):
     The message names the field or file, what was found and what would have been accepted.
     The command line prints it alone and exits with code 2.
     """
+
+
+class DriverError(RuntimeError):
+    """An arm does not do its part: it is silent, unplugged or in a fault."""

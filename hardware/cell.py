@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from daytwo.errors import InputError
-from daytwo.hardware.driver import ArmDriver, Array, DriverError
+from daytwo.errors import DriverError, InputError
+from daytwo.hardware.driver import ArmDriver, Array
 from daytwo.hardware.objects import ObjectSource
 from daytwo.sim.context import Context
 from daytwo.sim.engine import reported

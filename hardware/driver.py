@@ -20,10 +20,6 @@ from daytwo.sim.arms import Arm
 Array = NDArray[np.float64]
 
 
-class DriverError(RuntimeError):
-    """The arm does not do its part: it is silent, unplugged or in a fault."""
-
-
 @dataclass(frozen=True)
 class Features:
     """What an arm can do; known without a connection."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from daytwo.errors import InputError
-from daytwo.hardware.driver import ArmDriver, Array, DriverError, Reading
+from daytwo.errors import DriverError, InputError
+from daytwo.hardware.driver import ArmDriver, Array, Reading
 from daytwo.hardware.objects import Sighting
 from daytwo.sim.arms import Arm
 from daytwo.sim.bullet import SUBSTEPS, TIMESTEP, BulletEngine

@@ -10,7 +10,7 @@ import typer
 
 from daytwo.commands.output import AsJson, console, print_json, size, table
 
-app = typer.Typer(help="Look after a memory: verify, compact, stats, merge.", no_args_is_help=True)
+app = typer.Typer(help="Begin a memory and look after it.", no_args_is_help=True)
 
 Memory = Annotated[Path, typer.Option(help="Folder of the memory.")]
 DEFAULT = Path("daytwo-memory")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from daytwo.curricula.attempts import expert
-from daytwo.errors import InputError
+from daytwo.errors import DriverError, InputError
 from daytwo.hardware.cell import Attempt, Cell
-from daytwo.hardware.driver import DriverError, Reading
+from daytwo.hardware.driver import Reading
 from daytwo.hardware.objects import Sighting
 from daytwo.hardware.twin import TwinContext, TwinDriver
 from daytwo.memory.episodes import Episode
