@@ -35,13 +35,13 @@ EXAMPLES = {"reach": 64, "push": 200, "pick": 64, "place": 64, "unstack": 64, "s
 TASKS = tuple(EXAMPLES)
 METHODS = ("daytwo", "fine_tuning", "replay", "ewc", "all_at_once")
 ALONE = "alone"  # each task by a learner of its own: what transfer is reckoned against
-UPDATES = 1000  # gradient updates a day
+UPDATES = 750  # gradient updates a day
 CLONING = 500  # of these, cloning before practice
 SIMULATIONS = 64  # one step of all of them an update of practice
 KEPT = 20_000  # transitions of a day that stay
 EWC_WEIGHT = 1e3
 PAPER = 200  # exam attempts a task
-LOOKS = (0, 50, 100, 150, 200, 300, 400, 500, 750, 1000)  # updates at which the curve is taken
+LOOKS = (0, 50, 100, 150, 200, 300, 400, 500, 600, 750)  # updates at which the curve is taken
 LOOK = 64  # attempts of each
 CHANCE = 0.90  # of the intervals
 

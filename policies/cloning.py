@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import gymnasium as gym
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
+from torch.nn import functional as F
 
 from daytwo.errors import InputError
 from daytwo.memory.episodes import Demonstrations, Episode, check_layout, load_episodes
@@ -16,9 +18,17 @@ from daytwo.policies.config import LearnerConfig
 from daytwo.policies.policy import LearnerPolicy
 
 
-def cloning_loss(actor_action: Tensor, shown: Tensor) -> Tensor:
-    """Mean squared distance of the policy's mean actions (b, a) from the ones shown."""
-    return ((actor_action - shown) ** 2).sum(-1).mean()
+def cloning_loss(mean: Tensor, shown: Tensor) -> Tensor:
+    """How far the policy's mean actions tanh(mean) are from the ones shown, (b, a) each.
+
+    The matching loss of tanh, 2 (log cosh(mean) - shown mean) up to a constant: its gradient is the
+    difference of the actions itself, so that it does not vanish where a policy is sure of the
+    wrong thing (Auer, Herbster and Warmuth, NIPS 1995). A squared error's does, and what was
+    learnt yesterday, always to shut the gripper say, would be hard to unlearn today.
+    """
+    size = mean.abs()
+    log_cosh = size + F.softplus(-2 * size) - math.log(2)
+    return 2 * (log_cosh - shown * mean).sum(-1).mean()
 
 
 def clone(
@@ -66,7 +76,7 @@ def clone(
     for _ in range(updates):
         batch = torch.randint(len(obs), (config.batch_size,), generator=generator)
         mean, _ = policy.actor.gaussian(policy.scale(obs[batch]))
-        loss = cloning_loss(torch.tanh(mean), shown[batch])
+        loss = cloning_loss(mean, shown[batch])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

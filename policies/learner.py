@@ -306,7 +306,7 @@ class Learner(SAC):
                 old, keep = self.past.sample(n_past, self.rng)
                 obs, shown = torch.cat([obs, old[:, : self.layout.obs]]), torch.cat([shown, keep])
             mean, _ = self.policy.actor.gaussian(self.policy.scale(obs))
-            self._descend(self.actor_optimizer, cloning_loss(torch.tanh(mean), shown))
+            self._descend(self.actor_optimizer, cloning_loss(mean, shown))
         self.actor_optimizer.param_groups[0]["lr"] = self.config.actor_rate
         self.n_updates += updates
         self.cloned, self.uncloned = self.n_updates, 0
@@ -354,13 +354,13 @@ class Learner(SAC):
         by_q = torch.zeros_like(q).scatter_(0, critic, -climb.unsqueeze(0))
         by_action = policy.critic.input_gradient(tape, by_q.unsqueeze(-1), start=self.layout.obs)
         by_log_prob = climb * entropy
-        by_mean_action = torch.zeros_like(action)
+        by_mean = torch.zeros_like(action)
         if n_good:
             off = tried.mean_action[good] - action[good]
-            by_mean_action[good] = 2 * config.cloning / n_good * off
+            by_mean[good] = 2 * config.cloning / n_good * off
         if n_past:
-            by_mean_action[past] = 2 * config.anchor / n_past * (tried.mean_action[past] - keep)
-        policy.actor.gradient(tried, by_action, by_log_prob, by_mean_action)
+            by_mean[past] = 2 * config.anchor / n_past * (tried.mean_action[past] - keep)
+        policy.actor.gradient(tried, by_action, by_log_prob, by_mean)
         self.actor_optimizer.step()
 
         # Entropy coefficient: -log_ent_coef * mean(log_prob + target_entropy).

@@ -89,11 +89,13 @@ class Actor(MLP):
         return Sample(torch.tanh(u), log_prob, torch.tanh(mean), spread, inside, tape)
 
     @torch.no_grad()
-    def gradient(self, s: Sample, action: Tensor, log_prob: Tensor, mean_action: Tensor) -> None:
-        """Set the gradient of a loss, given its gradients by `sample`'s outputs."""
+    def gradient(self, s: Sample, action: Tensor, log_prob: Tensor, mean: Tensor) -> None:
+        """Set the gradient of a loss, given its gradients by action, log probability and mean
+        before tanh.
+        """
         lp = log_prob.unsqueeze(-1)
         by_u = action * (1 - s.action**2) + 2 * lp * s.action
-        by_mean = by_u + mean_action * (1 - s.mean_action**2)
+        by_mean = by_u + mean
         by_log_std = (by_u * s.spread - lp) * s.inside
         self.weight_gradient(s.tape, torch.cat([by_mean, by_log_std], dim=-1).unsqueeze(0))
 

@@ -82,7 +82,7 @@ def test_actors_gradient_is_autograds() -> None:
     log_prob = (gaussian.log_prob(u) - slope).sum(-1)
     # The density is a function of the draw too, so its gradient counts through both.
     loss = (action * by_action).sum() + (log_prob * by_log_prob).sum()
-    expected = torch.autograd.grad(loss + (mean_action * by_mean).sum(), actor.flat)[0]
+    expected = torch.autograd.grad(loss + (mean * by_mean).sum(), actor.flat)[0]
 
     with torch.no_grad():
         sample = actor.sample(obs, noise)

@@ -26,7 +26,7 @@ def sample(actor: Actor, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Te
     u = mean + noise * log_std.exp()
     log_prob = torch.distributions.Normal(mean, log_std.exp()).log_prob(u)
     log_prob = log_prob - torch.log(4 * torch.sigmoid(2 * u) * torch.sigmoid(-2 * u))
-    return torch.tanh(u), log_prob.sum(-1), torch.tanh(mean)
+    return torch.tanh(u), log_prob.sum(-1), mean
 
 
 @pytest.mark.parametrize("days", [1, 2])
@@ -71,15 +71,16 @@ def test_update_descends_the_losses(taught: bool, days: int) -> None:
     (expected,) = torch.autograd.grad(critic_loss, before.critic.flat)
     torch.testing.assert_close(learner.policy.critic.flat.grad, expected, rtol=1e-3, atol=1e-5)
 
-    tried, log_prob, mean_action = sample(before.actor, obs, noise)
+    tried, log_prob, mean = sample(before.actor, obs, noise)
     value = learner.policy.critic.values(obs, tried).amin(0)  # of the critics just updated
-    climb = (entropy * log_prob - value)[:today].sum() / len(rows) / value.detach().abs().mean().clamp_min(1e-3)
+    size = value.detach().abs().mean().clamp_min(1e-3)
+    climb = (entropy * log_prob - value)[:today].sum() / len(rows) / size
     loss = maturity * CONFIG.q_weight * climb
     if n_good:
         good = slice(today - n_good, today)
-        loss = loss + CONFIG.cloning * cloning_loss(mean_action[good], action[good])
+        loss = loss + CONFIG.cloning * cloning_loss(mean[good], action[good])
     if n_past:
-        loss = loss + CONFIG.anchor * cloning_loss(mean_action[today:], keep)
+        loss = loss + CONFIG.anchor * cloning_loss(mean[today:], keep)
     (expected,) = torch.autograd.grad(loss, before.actor.flat)
     torch.testing.assert_close(learner.policy.actor.flat.grad, expected, rtol=1e-3, atol=1e-5)
 
