@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from daytwo.memory.about import About
 from daytwo.memory.aside import aside
 from daytwo.memory.lerobot import Feature
 from daytwo.memory.record import Record
+from daytwo.memory.selection import Attempts
 
 AT_ONCE = 100  # episodes' rows of meta/episodes that are written together
 
@@ -48,10 +49,10 @@ class Exported:
 
 
 def export_lerobot(
-    records: Sequence[Record],
+    records: Attempts,
     about: About,
     target: str | Path,
-    done: Callable[[], object] = lambda: None,
+    done: Callable[[int], object] = lambda _: None,
     file_mb: int = lerobot.FILE_MB,
 ) -> Exported:
     """Write attempts as a LeRobotDataset v3; all of it is there in the end, or nothing.
@@ -60,13 +61,13 @@ def export_lerobot(
         records: the attempts; read twice, one at a time.
         about: what they belong to.
         target: folder to be made.
-        done: called after each attempt, each time it is read.
+        done: called with 1 after each attempt, each time it is read.
         file_mb: about the size of a parquet file.
 
     Raises:
         InputError: there are none, the folder exists, or the disk refuses.
     """
-    if not records:
+    if len(records) == 0:
         raise InputError("nothing to export: no attempt fits what was asked for")
     extra, left_out = shared_tracks(records, done)
     features = {**lerobot.layout(about), **OUTCOME, **extra, **lerobot.COUNTERS}
@@ -74,19 +75,19 @@ def export_lerobot(
         writer = _Writer(folder, features, file_mb)
         for record in records:
             writer.add(record)
-            done()
+            done(1)
         writer.close(about.arm)
     return Exported(writer.episodes, writer.frames, left_out)
 
 
 def shared_tracks(
-    records: Sequence[Record], done: Callable[[], object] = lambda: None
+    records: Attempts, done: Callable[[int], object] = lambda _: None
 ) -> tuple[dict[str, Feature], tuple[str, ...]]:
     """What else was measured that every attempt has in one shape, and what is left out."""
     shapes: Counter[tuple[str, tuple[int, ...]]] = Counter()
     for record in records:
         shapes.update((name, value.shape[1:]) for name, value in _tracks(record).items())
-        done()
+        done(1)
     # LeRobot parts names at "/"; a value without elements is none to it.
     shared = {
         name: Feature(dtype="float32", shape=shape or (1,), info={"scalar": shape == ()})

@@ -27,7 +27,7 @@ def import_examples(
     store: Store,
     dataset: Dataset,
     task: str | None = None,
-    done: Callable[[], object] = lambda: None,
+    done: Callable[[int], object] = lambda _: None,
 ) -> Imported:
     """Take worked examples in: all of a data set is checked first, then taken in one transaction.
 
@@ -37,7 +37,7 @@ def import_examples(
         store: open for writing.
         dataset: read twice.
         task: what its episodes are attempts at, instead of what it says.
-        done: called after each episode, each time it is read.
+        done: called with 1 after each episode, each time it is read.
 
     Raises:
         InputError: an episode is not whole, does not fit, none succeeded, or the disk is full;
@@ -48,7 +48,7 @@ def import_examples(
     for record in dataset.records(task):
         store.check(record)
         failures += not record.episode.success
-        done()
+        done(1)
     if failures == len(dataset):
         raise InputError(f"{dataset.folder}: none of its {failures} episodes is a success")
     here = {content for *_, content in store.contents()}
@@ -65,5 +65,5 @@ def import_examples(
                 else:
                     here.add(columns["content"])
                     taken.append(add_episode(db, columns, blob, None))
-            done()
+            done(1)
     return Imported(taken, known, failures, shrink(store))

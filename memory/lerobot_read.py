@@ -44,15 +44,13 @@ class Dataset:
         self.info = _read_info(self.folder / lerobot.INFO)
         features = self.info.features
         self.says_success = lerobot.SUCCESS in features
-        self._names = [
-            *NEEDED,
-            *(name for name in WELCOME if name in features),
-            *(name for name in features if name.startswith(lerobot.TRACK)),
-        ]
+        tracks = [name for name in features if name.startswith(lerobot.TRACK)]
+        self._names = [*NEEDED, *(name for name in WELCOME if name in features), *tracks]
         with _explained(self.folder / lerobot.TASKS):
             self._tasks = _read_tasks(self.folder / lerobot.TASKS)
         with _explained(self.folder / lerobot.EPISODES):
-            self._rows = _read_rows(self.folder / lerobot.EPISODES)
+            ends = [lerobot.END + name for name in (lerobot.OBSERVATION, *tracks)]
+            self._rows = _read_rows(self.folder / lerobot.EPISODES, ends)
 
     def __len__(self) -> int:
         """Episodes."""
@@ -113,7 +111,7 @@ class Dataset:
                         f"episode {index} where {i} belongs; meta/episodes has {len(self)} in order"
                     )
                 try:
-                    record = self._record(self._rows[i], table, task)
+                    record = self._record(self._row(i), table, task)
                 except InputError as error:
                     raise InputError(f"episode {i}: {error}") from error
                 yield record
@@ -124,10 +122,15 @@ class Dataset:
                     f"{self.info.total_frames} in {self.info.total_episodes}"
                 )
 
+    def _row(self, i: int) -> dict[str, Any]:
+        """What is known of an episode besides its frames."""
+        row = self._rows.slice(i, 1).to_pylist()[0]
+        return {name: value for name, value in row.items() if value is not None}
+
     def _record(self, row: dict[str, Any], table: pa.Table, task: str | None) -> Record:
         steps = len(table)
-        if row["length"] != steps:
-            raise InputError(f"unequal lengths: {steps} frames, meta/episodes says {row['length']}")
+        if (length := row.get("length")) != steps:
+            raise InputError(f"unequal lengths: {steps} frames, meta/episodes says {length}")
         values = {name: self._values(table, name) for name in self._names}
         if not np.array_equal(values["frame_index"], np.arange(steps)):
             raise InputError(f"unequal lengths: frame_index does not count 0 ... {steps - 1}")
@@ -138,8 +141,11 @@ class Dataset:
         if len(observations) == steps:
             observations = np.concatenate([observations, observations[-1:]])
         tracks = [name for name in values if name.startswith(lerobot.TRACK)]
-        said = {name: row[lerobot.OURS + name] for name in lerobot.ABOUT_EPISODE}
-        known = {name: value for name, value in said.items() if value is not None}
+        known = {
+            name: row[lerobot.OURS + name]
+            for name in lerobot.ABOUT_EPISODE
+            if lerobot.OURS + name in row
+        }
         if lerobot.SENT in values:
             known["sent"] = values[lerobot.SENT]
         defaults = {"driver": EXPERT, "started": UNKNOWN, "software": f"LeRobot {lerobot.VERSION}"}
@@ -251,23 +257,24 @@ def _read_tasks(path: Path) -> dict[int, str]:
     return dict(zip(table["task_index"].to_pylist(), tasks, strict=True))
 
 
-def _read_rows(folder: Path) -> list[dict[str, Any]]:
-    """What is said of each episode, in order."""
-    rows: list[dict[str, Any]] = []
+def _read_rows(folder: Path, ends: list[str]) -> pa.Table:
+    """What is said of each episode, in order; all of our columns are there, or none."""
+    kinds = {lerobot.OURS + name: kind for name, kind in lerobot.ABOUT_EPISODE.items()}
+    tables = []
     for path in _files(folder):
         with _opened(path) as file:
             names = file.schema_arrow.names
-            ends = [name for name in names if name.startswith(lerobot.END)]
-            ours = [name for name in lerobot.ABOUT_EPISODE if lerobot.OURS + name in names]
-            columns = ["episode_index", "length", *(lerobot.OURS + name for name in ours), *ends]
-            table = file.read(columns)
-        for name in ours:
-            at = table.column_names.index(lerobot.OURS + name)
-            column = table.column(at).cast(lerobot.ABOUT_EPISODE[name])
-            table = table.set_column(at, lerobot.OURS + name, column)
-        nothing = {lerobot.OURS + name: None for name in lerobot.ABOUT_EPISODE}
-        rows += [{**nothing, **row} for row in table.to_pylist()]
-    if [row["episode_index"] for row in rows] != list(range(len(rows))):
+            ours = [*kinds, *ends] if any(name.startswith(lerobot.OURS) for name in names) else []
+            missing = [name for name in ours if name not in names]
+            if missing:
+                raise InputError(f"{path.name} lacks column {missing[0]}")
+            table = file.read(["episode_index", "length", *ours])
+        for name in kinds if ours else ():
+            column = table[name].cast(kinds[name])
+            table = table.set_column(table.column_names.index(name), name, column)
+        tables.append(table)
+    rows = pa.concat_tables(tables, promote_options="permissive")
+    if rows["episode_index"].to_pylist() != list(range(len(rows))):
         raise InputError("episode_index does not count 0, 1, 2, ...")
     return rows
 

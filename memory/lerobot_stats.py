@@ -20,12 +20,14 @@ def of(values: NDArray[Any]) -> Stats:
     """Statistics over the frames of a feature, (T, ...)."""
     values = np.asarray(values, np.float64)
     values = values[:, None] if values.ndim == 1 else values
+    shares = list(QUANTILES.values())
+    quantiles = np.quantile(values, shares, axis=0, method="inverted_cdf")
     return {
         "min": values.min(axis=0),
         "max": values.max(axis=0),
         "mean": values.mean(axis=0),
         "std": values.std(axis=0),
-        **dict(zip(QUANTILES, np.quantile(values, list(QUANTILES.values()), axis=0), strict=True)),
+        **dict(zip(QUANTILES, quantiles, strict=True)),
         "count": np.array([len(values)]),
     }
 

@@ -35,6 +35,7 @@ from daytwo.memory import lerobot
 from daytwo.memory.about import About
 from daytwo.memory.aside import aside
 from daytwo.memory.record import Record
+from daytwo.memory.selection import Attempts
 
 SECOND = 1_000_000_000  # [ns]
 STEP = SECOND // lerobot.FPS  # [ns]
@@ -54,11 +55,11 @@ class Bag:
 
 
 def export_mcap(
-    records: Sequence[Record],
+    records: Attempts,
     about: About,
     target: str | Path,
     joints: Sequence[str] = (),
-    done: Callable[[], object] = lambda: None,
+    done: Callable[[int], object] = lambda _: None,
 ) -> Bag:
     """Write attempts as a rosbag2 folder; all of it is there in the end, or nothing.
 
@@ -67,13 +68,13 @@ def export_mcap(
         about: what they belong to.
         target: folder to be made.
         joints: names of the arm's joints as its URDF has them; joint_1, ... if none are given.
-        done: called after each attempt.
+        done: called with 1 after each attempt.
 
     Raises:
         InputError: there are none, the folder exists, the disk refuses, or the names are too many
             or too few.
     """
-    if not records:
+    if len(records) == 0:
         raise InputError("nothing to export: no attempt fits what was asked for")
     with aside(target) as folder:
         bag = Writer(folder, version=METADATA, storage_plugin=StoragePlugin.MCAP)
@@ -86,7 +87,7 @@ def export_mcap(
                 begin = max(_nanoseconds(record.started), end + STEP)
                 end = begin + STEP * len(record.episode)
                 _publish(publisher, i, record, about, joints, begin)
-                done()
+                done(1)
     return Bag(len(records), publisher.messages)
 
 
@@ -244,7 +245,10 @@ def _tell(to: _Publisher, number: int, record: Record, stamp: int, event: str) -
             "started",
         )
         said |= {name: getattr(record, name) for name in plain}
-        said |= {"steps": len(record.episode), "context": np.asarray(record.context, np.float32).tolist()}
+        said |= {
+            "steps": len(record.episode),
+            "context": np.asarray(record.context, np.float32).tolist(),
+        }
     else:
         said |= {"success": record.episode.success, "terminated": record.episode.terminated}
     to.publish("/daytwo/episode", "std_msgs/msg/String", stamp, data=json.dumps(said))
