@@ -14,7 +14,7 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 def table(results: Path = RESULTS) -> str:
     """Markdown rows of every benchmark that has a result; a full one goes before a quick one."""
     rows = ["| what | measured | beside it |", "|---|---|---|"]
-    for name, tell in (("sim", _sim), ("update", _update), ("learn", _learn)):
+    for name, tell in TELLERS.items():
         for file in (results / f"{name}.json", results / f"{name}.quick.json"):
             if file.exists():
                 result = json.loads(file.read_text(encoding="utf-8"))
@@ -71,8 +71,101 @@ def _learn(r: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
+def _continual(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    days = len(r["settings"]["worked_examples"])
+    labels = {
+        "fine_tuning": "fine-tuning",
+        "replay": "replay",
+        "ewc": "EWC",
+        "all_at_once": "all at once",
+    }
+
+    def others(key: str, form: str) -> str:
+        known = {name: row[key] for name, row in r["baselines"].items() if key in row}
+        return ", ".join(f"{labels[name]} {row['mean']:{form}}" for name, row in known.items())
+
+    def mine(key: str, form: str) -> str:
+        low, high = r["intervals"][key]
+        return f"**{r[key]:{form}}** [{low:{form}}, {high:{form}}]"
+
+    what = f"{days} tasks, one a day, {len(r['settings']['seeds'])} seeds: "
+    return [
+        (
+            what + "success on all exams at the end",
+            mine("performance", ".1%"),
+            others("performance", ".1%"),
+        ),
+        (what + "forgetting", mine("forgetting", ".3f"), others("forgetting", ".3f")),
+        (
+            what + "forward transfer",
+            mine("forward_transfer", ".2f"),
+            others("forward_transfer", ".2f"),
+        ),
+    ]
+
+
+def _daytwo(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    alone = ", ".join(
+        f"{label} {r['ablations'][key]['mean']:.1%}"
+        for key, label in (
+            ("weights_only", "the night's weights alone"),
+            ("belief_only", "the belief alone"),
+        )
+    )
+    return [
+        (
+            "first attempt of day two, in a hidden context met on day one (PyBullet twin)",
+            f"**{_interval(r['day_two'])}**",
+            f"a fresh learner {_interval(r['day_one'])}; {alone}",
+        )
+    ]
+
+
+def _memory(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    first, peer = 1e3 * r["first_batch_s"], 1e3 * r["sb3_first_batch_s"]
+    pickled, parquet = r["sb3_bytes_per_transition"], r["parquet_bytes_per_transition"]
+    return [
+        (
+            f"memory of {r['transitions']:,} transitions: from closed to the first batch of 256",
+            f"{first:.1f} ms (open {1e3 * r['open_s']:.1f} ms, then {r['sample_ms']} ms a batch)",
+            f"SB3's replay pickle {peer:.0f} ms: **{r['sb3_ratio']}×**",
+        ),
+        (
+            "bytes a transition",
+            f"{r['bytes_per_transition']}",
+            f"SB3's pickle {pickled}, Parquet {parquet}",
+        ),
+        (
+            "an episode on the disk for good, 99 of 100",
+            f"{r['append_p99_ms']} ms",
+            f"the disk's own sync {r['fdatasync_p99_ms']} ms",
+        ),
+    ]
+
+
+def _crash(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (
+            "`kill -9` at random instants of recording, saving, consolidating, migrating",
+            f"{r['instants']} kills: **{r['lost']} lost, {r['unreadable']} unreadable**",
+            f"{r['acknowledged']} episodes and versions had been acknowledged",
+        )
+    ]
+
+
 def _interval(exam: dict[str, Any]) -> str:
     return f"{exam['mean']:.1%} [{exam['low']:.1%}, {exam['high']:.1%}]"
+
+
+TELLERS = {
+    "sim": _sim,
+    "update": _update,
+    "learn": _learn,
+    "continual": _continual,
+    "daytwo": _daytwo,
+    "memory": _memory,
+    "crash": _crash,
+}
 
 
 def main() -> None:

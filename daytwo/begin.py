@@ -22,7 +22,7 @@ from daytwo.run_folder import RunFolder
 from daytwo.screen import Screen, exam_table
 from daytwo.sim.world import World
 from daytwo.skilled import examined
-from daytwo.study import load_learner
+from daytwo.study import load_learner, read_diary
 
 OWN = 96  # attempts of the learner's own at each task that go into the memory
 
@@ -55,6 +55,7 @@ def begin(
     create(fresh, plan.arm, book, limit_gb)
     with opened(fresh, write=True) as keep:
         learner = load_learner(source, keep.arm)
+        keep.store.put("teacher", read_diary(source, keep.arm).teacher)
         result = fill(keep, learner, plan.seed, screen)
     if folder.exists():
         folder.rmdir()

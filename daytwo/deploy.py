@@ -23,7 +23,6 @@ from daytwo.sim.identify import Belief, Identifier, Trace
 from daytwo.sim.tasks import task_names
 
 SEEDS = 5 * 2**48  # exercises of deployment: never practised, never examined
-PATIENCE = 10.0  # [s] that learning between two attempts may take
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,9 @@ def start_from(keep: Keep, driver_name: str, task: str) -> tuple[str, Belief]:
     """The nearest skill's NAME@VERSION, and what is believed of the context before an attempt: what
     earlier attempts through this driver said, else what the skill says, else what is expected.
     """
-    skill, stated = skilled.nearest(keep, task)
-    return skill, keep.belief(driver_name) or stated or Belief.prior()
+    known = keep.belief(driver_name)
+    skill, stated = skilled.nearest(keep, task, known)
+    return skill, known or stated or Belief.prior()
 
 
 def next_trial(keep: Keep) -> int:

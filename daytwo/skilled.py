@@ -74,9 +74,11 @@ def practised(keep: Keep, task: str, tried: Sequence[Attempt], belief: Belief, v
     )
 
 
-def nearest(keep: Keep, task: str) -> tuple[str, Belief | None]:
-    """NAME@VERSION of the skill to start from ("" if there is none) and its belief, if any."""
-    found = keep.skills.nearest(describe(keep, task), None)
+def nearest(keep: Keep, task: str, known: Belief | None) -> tuple[str, Belief | None]:
+    """NAME@VERSION of the skill nearest to a task and to what is known of the context ("" if there
+    is none), and its belief, if any.
+    """
+    found = keep.skills.nearest(describe(keep, task), state(known) if known else None)
     if not found:
         return "", None
     skill = found[0].skill
