@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -87,6 +88,7 @@ def deploy(
             hard = float(rng.uniform(*difficulty))
             exercise = int(SEEDS + rng.integers(2**31))
             offset = belief.offset
+            started = datetime.now(UTC).isoformat(timespec="milliseconds")
             tried = cell.attempt(by(learner), task, hard, exercise, correction=offset)
             record = Record(
                 episode_of(tried, task),
@@ -100,6 +102,7 @@ def deploy(
                 sent=tried.sent,
                 context=belief.mean.astype(np.float32),
                 tracks=tried.tracks,
+                started=started,
             )
             recorder.record(record)
             made.append(tried)

@@ -32,8 +32,8 @@ class Record:
     skill: str = ""  # the skill it was warm-started from, NAME@VERSION
     policy: str = ""  # the checkpoint that acted
     sent: Array = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    # (T, dof + 1): joint targets [rad] and gripper 0..1 as the driver really sent them; (0, 0) where
-    # nothing was sent to an arm
+    # (T, dof + 1): joint targets [rad] and gripper 0..1 as the driver really sent them; (0, 0)
+    # where nothing was sent to an arm
     context: Array = field(default_factory=lambda: np.zeros(0, np.float32))  # (m,) belief's mean
     tracks: Mapping[str, Array] = field(default_factory=dict)
     # further measurements by name, (T, ...) or (T + 1, ...): joints, object poses, ages
