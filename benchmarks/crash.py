@@ -10,7 +10,6 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,13 +23,14 @@ import numpy as np
 import torch
 from rich.progress import Progress
 
+from daytwo.benchmarks.disks import try_disks
 from daytwo.consolidate import consolidate
 from daytwo.curricula.exam import Exam
 from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
 from daytwo.errors import InputError
 from daytwo.gate import judge
 from daytwo.keep import Keep, create, opened
-from daytwo.memory import care, database
+from daytwo.memory import database
 from daytwo.memory.episodes import Episode
 from daytwo.memory.record import Record
 from daytwo.memory.store import Store
@@ -87,12 +87,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
                 said = _kill(work, place, rng.uniform(0, SOON[kind]))
                 _check(place, said, tally)
                 progress.advance(bar)
-        disks = {
-            "full_disk": _full_disk(template, folder / "disk"),
-            "read_only_disk": _read_only_disk(template, folder / "disk"),
-            "truncated_store": _damaged(template, folder / "cut", _cut),
-            "flipped_store": _damaged(template, folder / "flip", _flip(rng)),
-        }
+        disks = try_disks(template, folder, made_up, rng)
     return {
         "instants": sum(t.instants for t in tallies.values()),
         "lost": sum(t.lost for t in tallies.values()),
@@ -161,7 +156,7 @@ def _record(place: Path, say: Connection) -> None:
     with opened(place, write=True) as keep:
         say.send(("ready", None))
         while True:
-            say.send(("episode", keep.store.append(_made_up(rng, keep.day))))
+            say.send(("episode", keep.store.append(made_up(rng, keep.day))))
 
 
 def _save(place: Path, say: Connection) -> None:
@@ -181,7 +176,7 @@ def _consolidate(place: Path, say: Connection) -> None:
         exam = Exam(keep.arm, keep.textbook.exam, threads=1)
         say.send(("ready", None))
         while True:
-            say.send(("episode", keep.store.append(_made_up(rng, keep.day))))
+            say.send(("episode", keep.store.append(made_up(rng, keep.day))))
             night = consolidate(keep, UPDATES, exam=exam)
             assert night is not None
             if night["promoted"]:
@@ -194,100 +189,6 @@ def _migrate(place: Path, say: Connection) -> None:
         for entry in store.find():
             say.send(("episode", entry.id))
     time.sleep(60)
-
-
-# The disks.
-
-
-def _full_disk(template: Path, disk: Path) -> bool | None:
-    """Recording on a disk that runs full: refused by name, everything before is whole."""
-    size = sum(path.stat().st_size for path in template.rglob("*") if path.is_file())
-    with _Mounted(disk, f"size={size + 400_000}") as mounted:
-        if not mounted:
-            return None
-        place = disk / "memory"
-        shutil.copytree(template, place)
-        rng, said = np.random.default_rng(0), 0
-        refused = ""
-        with opened(place, write=True) as keep:
-            before = len(keep.store)
-            try:
-                while said < 10_000:
-                    keep.store.append(_made_up(rng, 1))
-                    said += 1
-            except InputError as error:
-                refused = str(error)
-        with opened(place) as keep:
-            whole = sum(1 for _ in keep.store.records()) == before + said
-            keep.learner()
-        return whole and "full" in refused
-
-
-def _read_only_disk(template: Path, disk: Path) -> bool | None:
-    """Writing to a read-only disk: refused by name; reading goes on."""
-    with _Mounted(disk, "size=200m") as mounted:
-        if not mounted:
-            return None
-        place = disk / "memory"
-        shutil.copytree(template, place)
-        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        refused = False
-        try:
-            with opened(place, write=True) as keep:
-                keep.store.append(_made_up(np.random.default_rng(0), 1))
-        except InputError:
-            refused = True
-        with opened(place) as keep:
-            whole = sum(1 for _ in keep.store.records()) == len(keep.store)
-            keep.learner()
-        return whole and refused
-
-
-class _Mounted:
-    """A small disk of its own in memory; needs root."""
-
-    def __init__(self, where: Path, options: str) -> None:
-        self.where, self.options = where, options
-
-    def __enter__(self) -> bool:
-        self.where.mkdir(exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", self.options, "none", str(self.where)]
-        self.there = subprocess.run(command, capture_output=True).returncode == 0
-        return self.there
-
-    def __exit__(self, *_: object) -> None:
-        if self.there:
-            subprocess.run(["umount", str(self.where)], check=True)
-
-
-def _damaged(template: Path, place: Path, damage: Callable[[Path], None]) -> dict[str, Any]:
-    """Damage the store's file: what is hurt is named, and the rest is read."""
-    shutil.copytree(template, place)
-    with Store.open(place) as store:
-        before = {entry.id for entry in store.find()}
-    damage(place / database.NAME)
-    named = [finding.what for finding in care.verify(place)]
-    care.verify(place, repair=True)
-    with Store.open(place) as store:
-        after = {entry.id for entry in store.find()}
-        for id in after:
-            store.read(id)
-    return {"named": named[:10], "episodes": len(before), "read": len(after & before)}
-
-
-def _cut(path: Path) -> None:
-    size = path.stat().st_size
-    with path.open("r+b") as file:
-        file.truncate(size * 3 // 4)
-
-
-def _flip(rng: random.Random) -> Callable[[Path], None]:
-    def flip(path: Path) -> None:
-        data = bytearray(path.read_bytes())
-        data[rng.randrange(len(data) // 4, len(data))] ^= 1 << rng.randrange(8)
-        path.write_bytes(data)
-
-    return flip
 
 
 # What it is all done to.
@@ -305,7 +206,7 @@ def _template(place: Path) -> Path:
     with opened(place, write=True) as keep:
         for i in range(40):
             driver = "expert" if i < 20 else "mujoco"
-            keep.store.append(_made_up(rng, 0, driver))
+            keep.store.append(made_up(rng, 0, driver))
         _first_version(keep, learner)
     env.close()
     return place
@@ -317,7 +218,7 @@ def _first_version(keep: Keep, learner: Learner) -> None:
     keep.versions.switch(keep.add_version(learner, verdict))
 
 
-def _made_up(rng: np.random.Generator, day: int, driver: str = "twin") -> Record:
+def made_up(rng: np.random.Generator, day: int, driver: str = "twin") -> Record:
     steps = int(rng.integers(20, 60))
     episode = Episode(
         rng.normal(0, 0.1, (steps + 1, OBS_DIM)).astype(np.float32),

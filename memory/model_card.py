@@ -115,7 +115,8 @@ def _index(skill: Skill) -> str:
     data = {"type": "daytwo-exam", "name": f"{skill.task} on {skill.about.arm}"}
     metric = {"type": "success_rate", "value": round(skill.exams[-1].rate, 6)}
     results = [{"task": task, "dataset": data, "metrics": [metric]}]
-    return f"model-index: {json.dumps([{'name': skill.name, 'results': results}], ensure_ascii=False)}\n"
+    index = [{"name": skill.name, "results": results}]
+    return f"model-index: {json.dumps(index, ensure_ascii=False)}\n"
 
 
 def _what(skill: Skill) -> str:

@@ -50,7 +50,8 @@ def _slices() -> dict[str, slice]:
 
 OBSERVATION = _slices()  # name -> its slice of the vector
 LAYOUT = tuple((name, number) for name, number, _ in _LAYOUT)
-SCALE = np.repeat([size for *_, size in _LAYOUT], [number for _, number, _ in _LAYOUT])  # (OBS_DIM,)
+# (OBS_DIM,)
+SCALE = np.repeat([size for *_, size in _LAYOUT], [number for _, number, _ in _LAYOUT])
 OBS_DIM = len(SCALE)
 
 

@@ -12,7 +12,9 @@ from daytwo.sim.tasks.reach import Reach
 from daytwo.sim.tasks.stack import Stack
 from daytwo.sim.tasks.unstack import Unstack
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Reach, Push, Pick, Place, Unstack, Stack)}
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (Reach, Push, Pick, Place, Unstack, Stack)
+}
 
 
 def task_names() -> tuple[str, ...]:
