@@ -23,7 +23,6 @@ from daytwo.sim.identify import NAMES, Belief
 from daytwo.sim.observation import LAYOUT
 from daytwo.sim.tasks.base import ACTION
 
-DEFAULT = Path("daytwo-memory")
 CHANGES_OVERNIGHT = 0.1  # share of a belief that is drawn anew each night: things get moved
 
 

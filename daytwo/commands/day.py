@@ -8,10 +8,8 @@ from typing import Annotated
 
 import typer
 
-from daytwo.commands.output import AsJson, console, print_json
+from daytwo.commands.output import DEFAULT, AsJson, Memory, console, print_json
 
-DEFAULT = Path("daytwo-memory")
-Memory = Annotated[Path, typer.Option(help="Folder of the memory.")]
 app = typer.Typer()
 
 

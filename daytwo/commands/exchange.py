@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daytwo.commands.output import AsJson, console, print_json
+from daytwo.commands.output import DEFAULT, AsJson, Memory, console, print_json
 from daytwo.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from daytwo.sim.arms import Arm
 
 app = typer.Typer(help="Out and in: LeRobotDataset v3, MCAP.", no_args_is_help=True)
-
-Memory = Annotated[Path, typer.Option(help="Folder of the memory.")]
-DEFAULT = Path("daytwo-memory")
 
 
 class Format(StrEnum):

@@ -8,12 +8,9 @@ from typing import Annotated
 
 import typer
 
-from daytwo.commands.output import AsJson, console, print_json, size, table
+from daytwo.commands.output import DEFAULT, AsJson, Memory, console, print_json, size, table
 
 app = typer.Typer(help="Begin a memory and look after it.", no_args_is_help=True)
-
-Memory = Annotated[Path, typer.Option(help="Folder of the memory.")]
-DEFAULT = Path("daytwo-memory")
 
 
 @app.command()

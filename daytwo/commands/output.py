@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+DEFAULT = Path("daytwo-memory")
+Memory = Annotated[Path, typer.Option(help="Folder of the memory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object as last line of stdout.")]
 
 

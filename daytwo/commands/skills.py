@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from daytwo.commands.output import AsJson, console, print_json, size, table
+from daytwo.commands.output import DEFAULT, AsJson, Memory, console, print_json, size, table
 from daytwo.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="What an arm has learnt, by name.", no_args_is_help=True)
 
-Memory = Annotated[Path, typer.Option(help="Folder of the memory.")]
 Name = Annotated[str, typer.Argument(help="Name of a skill.")]
-DEFAULT = Path("daytwo-memory")
 
 
 @app.command("list")

@@ -8,13 +8,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from daytwo.commands.output import AsJson, console, print_json, size, table
+from daytwo.commands.output import DEFAULT, AsJson, Memory, console, print_json, size, table
 from daytwo.errors import InputError
 
 app = typer.Typer(help="Versions of the policy.", no_args_is_help=True)
-
-Memory = Annotated[Path, typer.Option(help="Folder of the memory.")]
-DEFAULT = Path("daytwo-memory")
 
 
 @app.command()

@@ -137,6 +137,16 @@ class Task(ABC):
         """Yaw of a cube (k,) [rad]: straight when easy, anything when hard."""
         return (2 * u - 1) * (0.1 + 0.9 * difficulty) * np.pi / 4
 
+    def cubes(self, u: Array, difficulty: Array) -> Placement:
+        """Exercises (k,) with two cubes, from the first eight numbers in u; without places."""
+        placement = Placement.empty(len(u))
+        for i in range(2):
+            size, mass, friction = self.cube(u[:, 3 * i : 3 * i + 3], difficulty)
+            placement.half[:, i], placement.mass[:, i] = size, mass
+            placement.friction[:, i] = friction
+            placement.yaw_object[:, i] = self.yaw(u[:, 6 + i], difficulty)
+        return placement
+
     # Shared by the tasks' `expert`.
 
     def action(self, state: State, p_target: Array, dyaw: Array | float, gripper: Array) -> Array:

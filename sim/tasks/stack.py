@@ -20,12 +20,7 @@ class Stack(GraspTask):
     lets_go = True
 
     def place(self, u: Array, difficulty: Array, p_ee: Array) -> Placement:
-        placement = Placement.empty(len(u))
-        for i in range(2):
-            size, mass, friction = self.cube(u[:, 3 * i : 3 * i + 3], difficulty)
-            placement.half[:, i], placement.mass[:, i] = size, mass
-            placement.friction[:, i] = friction
-            placement.yaw_object[:, i] = self.yaw(u[:, 6 + i], difficulty)
+        placement = self.cubes(u, difficulty)
         cube = self.on_table(u[:, 8:10], difficulty, placement.half[:, 0])
         placement.p_object[:, 0] = cube
         apart = 1.7 * self.width  # room for the jaws between the cubes
