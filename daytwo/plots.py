@@ -60,6 +60,30 @@ def learning_curves(probes: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -
         return _svg(figure)
 
 
+def exam_curves(rows: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> str:
+    """Draw success on the exam after each night, one line a task with its interval, as SVG.
+
+    Args:
+        rows: day, task, rate, low and high of each exam, in order of days.
+        tasks: in the order of their colours.
+    """
+    with plt.rc_context(_STYLE | {"svg.hashsalt": "exams"}):
+        figure, axes = plt.subplots(figsize=(8.4, 3.4))
+        for task, colour in zip(tasks, _colours(tasks), strict=True):
+            points = [(r["day"], r["rate"], r["low"], r["high"]) for r in rows if r["task"] == task]
+            if points:
+                day, rate, low, high = zip(*points, strict=True)
+                axes.plot(day, rate, color=colour, label=task, marker="o", ms=4)
+                axes.fill_between(day, low, high, color=colour, alpha=0.12, lw=0)
+        least = min((r["low"] for r in rows), default=0.0)
+        axes.set(xlabel="night", ylabel="success on the exam", ylim=(max(0.0, least - 0.05), 1.02))
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+        axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0))
+        if axes.lines:
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.18), ncols=6, frameon=False)
+        return _svg(figure)
+
+
 def _colours(tasks: Sequence[str]) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(len(tasks))]
 

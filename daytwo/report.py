@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from daytwo.plots import learning_curves
@@ -31,6 +31,13 @@ def write_report(folder: RunFolder) -> Path:
     run = folder.read(folder.run)
     exam = folder.read(folder.exam)["rows"] if folder.exam.exists() else []
     probes = folder.read_progress()
+    page = template("report.html").render(context(folder, run, exam, probes))
+    write_text(folder.report, page)
+    return folder.report
+
+
+def template(name: str) -> Template:
+    """A page of `daytwo/templates`; a value that is missing is an error."""
     environment = Environment(
         loader=PackageLoader("daytwo"),
         autoescape=True,
@@ -38,9 +45,7 @@ def write_report(folder: RunFolder) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("report.html").render(context(folder, run, exam, probes))
-    write_text(folder.report, page)
-    return folder.report
+    return environment.get_template(name)
 
 
 def context(
@@ -86,8 +91,8 @@ def _headline(run: Mapping[str, Any], exam: Sequence[Mapping[str, Any]]) -> str:
         return f"{minutes} of study, no exam yet"
     papers = sum(row["policy"] == "learner" for row in exam)
     if papers == 1:
-        return f"{_percent(rate)} on the exam after {minutes} of study"
-    return f"{_percent(rate)} over {papers} exam papers after {minutes} of study"
+        return f"{percent(rate)} on the exam after {minutes} of study"
+    return f"{percent(rate)} over {papers} exam papers after {minutes} of study"
 
 
 def _lead(run: Mapping[str, Any], exam: Sequence[Mapping[str, Any]]) -> str:
@@ -100,7 +105,7 @@ def _lead(run: Mapping[str, Any], exam: Sequence[Mapping[str, Any]]) -> str:
     if not mine:
         return text + "."
     worst = min(mine, key=lambda row: row["rate"])
-    return f"{text}. Its weakest paper is {worst['task']}, {_percent(worst['rate'])}."
+    return f"{text}. Its weakest paper is {worst['task']}, {percent(worst['rate'])}."
 
 
 def _tiles(run: Mapping[str, Any], exam: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -134,8 +139,8 @@ def _beyond(exam: Sequence[Mapping[str, Any]]) -> str:
         return "How much of it is imitation the exam will tell, once it is sat."
     return (
         f"A policy that only imitates those examples (behaviour cloning) reaches "
-        f"{_percent(cloning)} on the same exam, the learner {_percent(learner)}, the scripted "
-        f"experts themselves, which see the whole state, {_percent(expert)}."
+        f"{percent(cloning)} on the same exam, the learner {percent(learner)}, the scripted "
+        f"experts themselves, which see the whole state, {percent(expert)}."
     )
 
 
@@ -145,7 +150,7 @@ def _video(path: Path, exam: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     data = base64.b64encode(path.read_bytes()).decode("ascii")
     return {
         "task": task,
-        "caption": f"exam {_percent(rates[0])}" if rates else "",
+        "caption": f"exam {percent(rates[0])}" if rates else "",
         "uri": f"data:video/mp4;base64,{data}",
     }
 
@@ -160,9 +165,9 @@ def _group(task: str, exam: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             {
                 "policy": row["policy"],
                 "name": NAMES[row["policy"]],
-                "rate": _percent(row["rate"]),
-                "low": _percent(row["low"]),
-                "high": _percent(row["high"]),
+                "rate": percent(row["rate"]),
+                "low": percent(row["low"]),
+                "high": percent(row["high"]),
                 "successes": row["successes"],
                 "attempts": row["attempts"],
                 "left": round(100 * row["low"], 2),
@@ -189,7 +194,8 @@ def _facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _percent(rate: float) -> str:
+def percent(rate: float) -> str:
+    """A rate in [0, 1] for people."""
     return f"{100 * rate:.1f} %".replace("100.0", "100")
 
 

@@ -101,3 +101,19 @@ def consolidate(
     word = "acts from now on" if night["promoted"] else f"does not act, {night['before']} stays"
     screen.say(f"Version {night['version']} {word}: {night['why']}")
     print_json(as_json, {"memory": str(memory), "finished": True, **night})
+
+
+@app.command()
+def days(
+    memory: Memory = DEFAULT,
+    out: Annotated[Path | None, typer.Option(help="File [MEMORY/days.html].")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the report over days: tasks x days, forgetting, the gate, a timeline, disk use."""
+    from daytwo.days import write_days
+    from daytwo.keep import opened
+
+    with opened(memory) as keep:
+        path = write_days(keep, out or memory / "days.html")
+    console(as_json).print(f"Report: {path}")
+    print_json(as_json, {"memory": str(memory), "report": str(path)})
