@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -66,9 +66,13 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     ):
         bar = progress.add_task("Six days", total=len(jobs))
         waiting = [pool.submit(take_course, *job) for job in jobs]
-        for done in waiting:
-            done.add_done_callback(lambda _: progress.advance(bar))
-        courses = {job: done.result() for job, done in zip(jobs, waiting, strict=True)}
+        courses = {}
+        for done in as_completed(waiting):
+            method, s = job = jobs[waiting.index(done)]
+            courses[job] = done.result()
+            rates = ", ".join(f"{task} {rate:.0%}" for task, rate in courses[job].final.items())
+            progress.console.print(f"{method}, seed {s}: {rates}")
+            progress.advance(bar)
     table = {
         method: figures([courses[method, s] for s in seeds], [courses[ALONE, s] for s in seeds])
         for method in METHODS
@@ -79,7 +83,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
         "intervals": {key: [ours[key]["low"], ours[key]["high"]] for key in ours},
         "baselines": table,
         "courses": [
-            {"method": method, "seed": s, **vars(course)} for (method, s), course in courses.items()
+            {"method": method, "seed": s, **vars(courses[method, s])} for method, s in jobs
         ],
         "settings": {
             "seeds": seeds,
