@@ -36,20 +36,17 @@ class Past:
         return tuple(self._kept)
 
     def keep(self, task: str, rows: Tensor, actions: Tensor) -> None:
-        """Keep `rows` (k, width) and the policy's `actions` (k, a) there in place of the task's."""
+        """Keep `rows` (k, width) and the policy's `actions` (k, a) there in place of the task's.
+
+        Raises:
+            ValueError: there is no row.
+        """
+        if len(rows) == 0:
+            raise ValueError(f"past: {task!r} comes with no transition; keep at least one")
         self._kept[task] = torch.cat([rows, actions], dim=1).to(self.device)
         self._all = torch.cat(list(self._kept.values()))
         sizes = torch.tensor([len(kept) for kept in self._kept.values()], device=self.device)
         self._size, self._start = sizes.float(), sizes.cumsum(0) - sizes
-
-    def forget(self, task: str) -> None:
-        """Keep nothing of `task`, e.g. because it is practised again."""
-        if self._kept.pop(task, None) is None:
-            return
-        rest, self._kept = self._kept, {}
-        self._all = self._all[:0]
-        for name, kept in rest.items():
-            self.keep(name, *kept.split([self.layout.width, self.layout.action], dim=1))
 
     def sample(self, k: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """k rows (k, width) and the actions to keep there (k, a), with replacement."""
@@ -64,6 +61,6 @@ class Past:
         return {task: kept.clone() for task, kept in self._kept.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        self._kept = {}
+        self._kept, self._all = {}, self._all[:0]
         for task, kept in state.items():
             self.keep(task, *kept.split([self.layout.width, self.layout.action], dim=1))
