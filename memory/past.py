@@ -32,7 +32,7 @@ class Past:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Tasks of which something is kept, oldest first."""
+        """Tasks of which something is kept, by name."""
         return tuple(self._kept)
 
     def keep(self, task: str, rows: Tensor, actions: Tensor) -> None:
@@ -43,7 +43,9 @@ class Past:
         """
         if len(rows) == 0:
             raise ValueError(f"past: {task!r} comes with no transition; keep at least one")
-        self._kept[task] = torch.cat([rows, actions], dim=1).to(self.device)
+        kept = self._kept | {task: torch.cat([rows, actions], dim=1).to(self.device)}
+        # By name, as they come back from a checkpoint, so that the same ones are drawn then.
+        self._kept = dict(sorted(kept.items()))
         self._all = torch.cat(list(self._kept.values()))
         sizes = torch.tensor([len(kept) for kept in self._kept.values()], device=self.device)
         self._size, self._start = sizes.float(), sizes.cumsum(0) - sizes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from daytwo.memory.past import Past
@@ -51,3 +52,26 @@ def test_state_goes_round() -> None:
     one, two = (p.sample(50, torch.Generator().manual_seed(3)) for p in (kept, again))
     assert torch.equal(one[0], two[0])
     assert torch.equal(one[1], two[1])
+
+
+def test_the_order_in_which_tasks_came_makes_no_difference() -> None:
+    """A checkpoint gives its tensors back in the order of their names."""
+    kept, again = past(zeta=4, alpha=9), Past(LAYOUT, "cpu")
+    again.load_state_dict(dict(sorted(kept.state_dict().items())))
+    one, two = (p.sample(50, torch.Generator().manual_seed(3)) for p in (kept, again))
+    assert torch.equal(one[0], two[0])
+    assert torch.equal(one[1], two[1])
+
+
+def test_an_empty_state_leaves_nothing() -> None:
+    kept = past(a=4)
+    kept.load_state_dict({})
+    assert len(kept) == 0
+    assert kept.tasks == ()
+
+
+def test_nothing_to_keep_is_refused() -> None:
+    kept = past(a=2)
+    with pytest.raises(ValueError, match="'b'.* no transition"):
+        kept.keep("b", rows(1, 0), torch.zeros(0, 1))
+    assert kept.tasks == ("a",)

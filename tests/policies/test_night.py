@@ -1,0 +1,114 @@
+"""A night: what is laid out to learn from, and how it is learnt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from point_env import PointEnv, attempt, show
+
+from daytwo.memory.episodes import Episode
+from daytwo.memory.replay import episode_rows
+from daytwo.policies.config import LearnerConfig
+from daytwo.policies.learner import Learner
+from daytwo.policies.night import prepare, rehearse
+
+TINY = LearnerConfig(
+    hidden=16, batch_size=32, practice_size=2000, success_size=500, start_after=50, warm_updates=20
+)
+
+
+def tired(config: LearnerConfig = TINY, seed: int = 0) -> Learner:
+    """A learner at the end of a day."""
+    return Learner(PointEnv(), show(3), config, seed=seed, device="cpu").learn(120)
+
+
+def failed(episode: Episode) -> Episode:
+    return replace(episode, success=False, terminated=False)
+
+
+def rows_of(learner: Learner, episodes: list[Episode]) -> torch.Tensor:
+    layout, discount = learner.layout, learner.config.discount
+    return torch.cat([episode_rows(episode, layout, discount) for episode in episodes])
+
+
+def test_today_is_practice_and_its_successes_are_what_worked() -> None:
+    learner, today = tired(), show(4, seed=1)
+    today[1] = failed(today[1])
+    prepare(learner, today, {})
+    practised = learner.practice.data[: learner.practice.filled, 0]
+    assert torch.equal(practised, rows_of(learner, today))
+    worked = learner.successes.own[: learner.successes.filled]
+    assert torch.equal(worked, rows_of(learner, [today[0], *today[2:]]))
+    assert len(learner.successes.examples) == 0, "yesterday's examples are put away"
+    assert len(learner.past) == 0
+
+
+def test_of_the_past_stays_what_the_policy_does_there_now() -> None:
+    learner = tired()
+    past = {"reach": show(2, seed=2), "push": show(3, seed=3)}
+    prepare(learner, show(1), past)
+    assert set(learner.past.tasks) == {"reach", "push"}
+    state = learner.past.state_dict()
+    for task, episodes in past.items():
+        kept, actions = state[task].split([learner.layout.width, learner.layout.action], dim=1)
+        expected = rows_of(learner, episodes)
+        order, wanted = kept[:, 0].argsort(), expected[:, 0].argsort()
+        assert torch.equal(kept[order], expected[wanted])
+        assert torch.allclose(actions, learner.act(kept[:, : learner.layout.obs]), atol=1e-6)
+
+
+def test_of_a_long_past_some_is_drawn_at_random_and_nothing_twice() -> None:
+    def kept(seed: int) -> torch.Tensor:
+        learner = tired(seed=seed)
+        prepare(learner, show(1), {"reach": show(20, seed=2)}, per_task=40)
+        return learner.past.state_dict()["reach"][:, : learner.layout.width]
+
+    one, again, other = kept(0), kept(0), kept(1)
+    assert one.shape[0] == 40
+    assert len(one.unique(dim=0)) == 40
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    first = rows_of(tired(), show(20, seed=2))[:40]
+    assert not torch.equal(one[one[:, 0].argsort()], first[first[:, 0].argsort()])
+
+
+@pytest.mark.parametrize("wins", [True, False])
+def test_a_night_makes_the_updates_asked_for(wins: bool) -> None:
+    learner, today = tired(), show(2)
+    prepare(learner, today if wins else [failed(e) for e in today], {"reach": show(2)})
+    before, flat = learner.n_updates, learner.policy.actor.flat.clone()
+    assert rehearse(learner, 7) == 7
+    assert learner.n_updates == before + 7
+    assert not torch.equal(flat, learner.policy.actor.flat)
+    assert torch.isfinite(learner.policy.actor.flat).all()
+
+
+def test_a_night_ended_early_says_how_far_it_came_and_goes_on_the_same() -> None:
+    asked: list[int] = []
+
+    def until_three(done: int) -> bool:
+        asked.append(done)
+        return done < 3
+
+    straight, broken = tired(), tired()
+    for learner in (straight, broken):
+        prepare(learner, show(2), {"reach": show(2)})
+    rehearse(straight, 8)
+    assert rehearse(broken, 8, until_three) == 3
+    assert asked == [0, 1, 2, 3]
+    assert rehearse(broken, 5) == 5
+    assert torch.equal(straight.policy.actor.flat, broken.policy.actor.flat)
+    assert torch.equal(straight.policy.critic.flat, broken.policy.critic.flat)
+
+
+def test_a_night_gets_better_at_what_worked_today() -> None:
+    config = replace(TINY, hidden=32, batch_size=64, actor_rate=3e-3, discount=0.9)
+    learner = Learner(PointEnv(), None, config, seed=0, device="cpu")
+    before, _ = attempt(learner, 40)
+    prepare(learner, show(30), {})
+    rehearse(learner, 300)
+    after, _ = attempt(learner, 40)
+    assert before < 0.5
+    assert after > 0.8
