@@ -72,6 +72,6 @@ def test_an_empty_state_leaves_nothing() -> None:
 
 def test_nothing_to_keep_is_refused() -> None:
     kept = past(a=2)
-    with pytest.raises(ValueError, match="'b'.* no transition"):
+    with pytest.raises(ValueError, match=r"'b'.* no transition"):
         kept.keep("b", rows(1, 0), torch.zeros(0, 1))
     assert kept.tasks == ("a",)

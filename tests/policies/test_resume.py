@@ -17,6 +17,7 @@ from daytwo.errors import InputError
 from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
+from daytwo.policies.resume import restore, snapshot
 from daytwo.sim.arms import load_arm
 from daytwo.sim.vec_env import BatchVecEnv
 
@@ -218,3 +219,68 @@ def test_a_checkpoint_of_another_kind_of_device_goes_on(
     updates = loaded.n_updates
     loaded.learn(30, reset_num_timesteps=False)
     assert loaded.n_updates > updates
+
+
+# Without replay: what a version of the policy keeps.
+
+
+def test_without_replay_all_but_the_episodes_is_kept(saved: tuple[Learner, Path]) -> None:
+    learner, _ = saved
+    parts, meta = snapshot(learner, replay=False)
+    assert not {"practice", "successes", "past"} & parts.keys()
+    assert {"policy", "actor_optimizer", "critic_optimizer", "random"} <= parts.keys()
+    again = restore(Learner, parts, meta, device="cpu")
+    assert again.n_envs == 1
+    assert (len(again.practice), len(again.successes), len(again.past)) == (0, 0, 0)
+    assert again.n_updates == learner.n_updates > 0
+    assert again.config == learner.config
+    copy, other = snapshot(again, replay=False)
+    assert other == meta
+    for name, part in snapshot(learner, replay=False)[0].items():
+        for key, array in part.items():
+            assert array.tobytes() == copy[name][key].tobytes(), f"{name}: {key}"
+
+
+def test_with_replay_the_past_comes_back_and_is_drawn_the_same(tmp_path: Path) -> None:
+    learner = Learner(points(), show(3), CONFIG, seed=5)
+    for day in ("zeta", "alpha", "mid"):  # not in the order in which a checkpoint gives them back
+        learner.learn(90, reset_num_timesteps=False)
+        learner.end_day(day, size=60)
+        learner.begin_day()
+    learner.learn(90, reset_num_timesteps=False)
+    learner.save(tmp_path / "middle")
+    loaded = Learner.load(tmp_path / "middle", points())
+    assert set(loaded.past.tasks) == {"alpha", "mid", "zeta"}
+    for each in (learner, loaded):
+        each.learn(60, reset_num_timesteps=False)
+    learner.save(tmp_path / "end")
+    loaded.save(tmp_path / "again")
+    assert_equal(tmp_path / "end", tmp_path / "again")
+
+
+ACTS = """
+import sys
+import numpy as np
+import torch
+torch.set_num_threads(1)
+from daytwo.memory.checkpoint import load_checkpoint
+from daytwo.policies.learner import Learner
+from daytwo.policies.resume import restore
+
+version, obs, out = sys.argv[1:]
+np.random.seed(99); torch.manual_seed(99)
+learner = restore(Learner, *load_checkpoint(version), device="cpu")
+np.save(out, learner.predict(np.load(obs), deterministic=True)[0])
+"""
+
+
+def test_restored_in_another_process_it_acts_the_same_to_the_bit(tmp_path: Path) -> None:
+    scale = (0.5, 2.0, 1.0, 0.1)
+    learner = Learner(points(), show(3), CONFIG, scale, seed=5, device="cpu").learn(120)
+    save_checkpoint(tmp_path / "version", *snapshot(learner, replay=False))
+    np.save(tmp_path / "obs.npy", OBS)
+    paths = [str(tmp_path / name) for name in ("version", "obs.npy", "acts.npy")]
+    subprocess.run([sys.executable, "-c", ACTS, *paths], check=True)
+    here = learner.predict(OBS, deterministic=True)[0]
+    assert np.abs(here).max() > 0.01
+    assert np.load(tmp_path / "acts.npy").tobytes() == here.tobytes()

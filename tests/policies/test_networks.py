@@ -1,0 +1,78 @@
+"""The observation scale: running, or fixed for good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from point_env import PointEnv, show
+
+from daytwo.policies.config import LearnerConfig
+from daytwo.policies.learner import Learner
+from daytwo.policies.networks import CLIP, Normalizer
+
+TINY = LearnerConfig(
+    hidden=16, batch_size=32, practice_size=500, success_size=200, start_after=50, warm_updates=20
+)
+SIZE = [0.5, 2.0, 1.0, 0.1]
+NUMBERS = st.floats(-1e3, 1e3, width=32)
+
+
+def state(scale: Normalizer) -> bytes:
+    return b"".join(x.numpy().tobytes() for x in scale.state_dict().values())
+
+
+@settings(deadline=None)
+@given(st.lists(arrays(np.float32, (3, 2), elements=NUMBERS), min_size=1, max_size=4))
+def test_what_is_seen_in_parts_scales_as_what_is_seen_at_once(parts: list[np.ndarray]) -> None:
+    parts_seen, whole = Normalizer(2), Normalizer(2)
+    for part in parts:
+        parts_seen.update(torch.from_numpy(part))
+    whole.update(torch.from_numpy(np.concatenate(parts)))
+    assert parts_seen.count == whole.count == 3 * len(parts)
+    torch.testing.assert_close(parts_seen.mean, whole.mean, rtol=1e-4, atol=1e-2)
+    torch.testing.assert_close(parts_seen.var, whole.var, rtol=1e-3, atol=1.0)
+
+
+@settings(deadline=None)
+@given(arrays(np.float32, (5, 4), elements=NUMBERS))
+def test_a_fixed_scale_never_moves(seen: np.ndarray) -> None:
+    scale = Normalizer(4)
+    scale.update(torch.ones(10, 4))  # whatever was seen before it was fixed
+    scale.fix(torch.tensor(SIZE))
+    before = state(scale)
+    scale.update(torch.from_numpy(seen))
+    assert state(scale) == before
+    expected = np.clip(seen / np.array(SIZE, np.float32), -CLIP, CLIP)
+    np.testing.assert_allclose(scale(torch.from_numpy(seen)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_running_scale_moves() -> None:
+    learner = Learner(PointEnv(), None, TINY, device="cpu")
+    before = state(learner.policy.scale)
+    learner.learn(60)
+    assert state(learner.policy.scale) != before
+
+
+@pytest.mark.parametrize("taught", [True, False])
+def test_a_fixed_scale_outlasts_teaching_practice_days_and_a_load(
+    taught: bool, tmp_path: Path
+) -> None:
+    learner = Learner(PointEnv(), show(3) if taught else None, TINY, SIZE, device="cpu")
+    before = state(learner.policy.scale)
+    learner.learn(80)
+    learner.end_day("yesterday", size=40)
+    learner.begin_day()
+    learner.teach(show(2, seed=1))
+    learner.learn(80, reset_num_timesteps=False)
+    assert state(learner.policy.scale) == before
+    learner.save(tmp_path / "c")
+    loaded = Learner.load(tmp_path / "c", PointEnv(), device="cpu")
+    assert state(loaded.policy.scale) == before
+    loaded.learn(80, reset_num_timesteps=False)
+    assert state(loaded.policy.scale) == before
