@@ -1,11 +1,13 @@
 """A run's folder with figures made up for tests of what reads it."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import daytwo.cli
 from daytwo.curricula.wilson import wilson
 from daytwo.machine import describe
 from daytwo.run_folder import RunFolder, write_json
@@ -64,3 +66,25 @@ def fabricate(path: Path, exam: bool = True, **changes: Any) -> RunFolder:
 @pytest.fixture(name="fabricate")
 def _fabricate() -> Callable[..., RunFolder]:
     return fabricate
+
+
+Daytwo = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture(name="run")
+def _run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Daytwo:
+    """Run a command in this process, in an empty folder; return its stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object, expect: int = 0) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["daytwo", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            daytwo.cli.main()
+        out, err = capsys.readouterr()
+        assert (ended.value.code or 0) == expect, err
+        return out, err
+
+    return run

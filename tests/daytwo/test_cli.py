@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import yaml
 
-import daytwo.cli
 from daytwo.gl import has_egl
 from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
 from daytwo.run_folder import RunFolder
@@ -34,25 +33,6 @@ BOOK: dict[str, Any] = {
 }
 
 Daytwo = Callable[..., tuple[str, str]]
-
-
-@pytest.fixture(name="run")
-def _run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Daytwo:
-    """Run a command in this process, in an empty folder; return its stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: object, expect: int = 0) -> tuple[str, str]:
-        monkeypatch.setattr(sys, "argv", ["daytwo", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            daytwo.cli.main()
-        out, err = capsys.readouterr()
-        assert (ended.value.code or 0) == expect, err
-        return out, err
-
-    return run
 
 
 def last_json(streams: tuple[str, str]) -> dict[str, Any]:
