@@ -43,6 +43,8 @@ def examined(keep: Keep, rows: Sequence[Mapping[str, Any]], version: str, day: i
         task = row["task"]
         sitting = Sitting(day, date, version, **{name: row[name] for name in fields})
         skill = named(keep, task) or Skill(task, task, about(keep.arm), describe(keep, task))
+        if any(replace(noted, date=date) == sitting for noted in skill.exams):
+            continue  # by a night that was ended while it was filed
         examples = len(keep.store.find(task=task, driver="expert"))
         keep.skills.save(
             replace(

@@ -1,313 +1,210 @@
-"""Begin, a day on the twin, a night, the next day: the real parts, very small."""
+"""From a study to day two: begin, deploy on the twin, consolidate, and again, on real parts."""
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
-from daytwo import begin
-from daytwo.consolidate import NIGHT, consolidate
-from daytwo.curricula.examples import worked_examples
+from daytwo.begin import fill
+from daytwo.consolidate import consolidate
+from daytwo.curricula.exam import Exam
 from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
-from daytwo.deploy import Try, deploy, open_driver
+from daytwo.deploy import deploy, open_driver, start_from
 from daytwo.errors import InputError
 from daytwo.keep import Keep, create, opened
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.screen import Screen
 from daytwo.sim.arms import load_arm
-from daytwo.sim.identify import Belief, Identifier
+from daytwo.sim.identify import Identifier
 from daytwo.sim.observation import SCALE
 from daytwo.sim.vec_env import BatchVecEnv
 
-EASY = (0.0, 0.3)
 BOOK = Textbook(
     name="tiny",
-    chapters=(
-        Chapter(
-            name="touch",
-            exercises=(Exercise(task="reach", difficulty=EASY, worked_examples=8),),
-        ),
-    ),
-    exam=(ExamPaper(task="reach", attempts=8, difficulty=EASY),),
+    chapters=(Chapter(name="all", exercises=(Exercise(task="pick", worked_examples=4),)),),
+    exam=(ExamPaper(task="pick", attempts=6),),
 )
-CONFIG = LearnerConfig(hidden=32, batch_size=64, practice_size=5000, success_size=2000)
-UPDATES = 20
-PARTICLES = 24
-
-Lend = Callable[[], Path]
+CONFIG = LearnerConfig(hidden=16, batch_size=32, practice_size=2000, success_size=2000)
+UPDATES = 25
 
 
-def make(folder: Path, config: LearnerConfig) -> Path:
-    """A memory of a learner that cloned a few worked examples of an easy task."""
-    arm = load_arm("panda")
-    create(folder, "panda", BOOK, limit_gb=0.1)
-    env = BatchVecEnv(arm, BOOK.tasks, 2, threads=1)
-    examples = worked_examples(arm, BOOK, seed=0, threads=1)
-    learner = Learner(env, examples, config, SCALE, seed=0, device="cpu")
-    learner.imitate(300)
-    env.close()
+@pytest.fixture(scope="module")
+def exam() -> Exam:
+    return Exam(load_arm("panda"), BOOK.exam)
+
+
+@pytest.fixture(scope="module")
+def identifier() -> Identifier:
+    return Identifier(load_arm("panda"), particles=192)
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory, identifier: Identifier) -> Path:
+    """A memory after a study of nothing and a first day of two attempts."""
+    folder = tmp_path_factory.mktemp("days") / "memory"
+    create(folder, "panda", BOOK, limit_gb=1.0)
+    env = BatchVecEnv(load_arm("panda"), ["pick"], 2)
+    learner = Learner(env, config=CONFIG, scale=SCALE, seed=0, device="cpu")
     with opened(folder, write=True) as keep:
-        begin.fill(keep, learner, seed=0, screen=Screen(Console(file=io.StringIO())))
-        keep.put_belief("twin", Belief.prior(PARTICLES))  # few guesses, to be quick
+        fill(keep, learner, 0, Screen(Console(quiet=True)))
+        arm, source = open_driver("twin", keep.arm, hidden=3)
+        with arm:
+            deploy(keep, arm, source, "twin", "pick", 2, identifier=identifier)
+    env.close()
     return folder
 
 
-@pytest.fixture(scope="module", name="identifier")
-def _identifier() -> Identifier:
-    return Identifier(load_arm("panda"), PARTICLES, threads=1)
+@pytest.fixture
+def memory(begun: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(begun, tmp_path / "memory"))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _few() -> Any:
-    """A few attempts of its own are enough."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(begin, "OWN", 12)
-        yield
+def weights(keep: Keep) -> torch.Tensor:
+    return keep.learner().policy.actor.flat.detach().clone()
 
 
-@pytest.fixture(scope="module", name="begun")
-def _begun(tmp_path_factory: pytest.TempPathFactory, _few: None) -> Path:
-    torch.set_num_threads(1)
-    return make(tmp_path_factory.mktemp("begun") / "memory", CONFIG)
+def test_a_day_is_on_the_disk(memory: Path) -> None:
+    with opened(memory) as keep:
+        examples = keep.store.find(driver="expert")
+        day = keep.store.find(day=1)
+        record = keep.store.read(day[-1].id)
+        skill, belief = start_from(keep, "twin", "pick")
+    assert len(examples) == 4
+    assert [(e.trial, e.attempt, e.driver, e.policy) for e in day] == [
+        (1, 1, "twin", "000001"), (1, 2, "twin", "000001"),
+    ]  # fmt: skip
+    steps = len(record.episode)
+    assert record.sent.shape == (steps, 8)
+    assert record.tracks["q"].shape == (steps + 1, 7)
+    assert skill == "pick@0002"
+    assert belief.guesses.shape == (192, 5)
+    assert record.skill == "pick@0001"
 
 
-@pytest.fixture(scope="module", name="practised")
-def _practised(begun: Path, identifier: Identifier) -> tuple[Path, list[Try], list[Try]]:
-    """The same memory after its first day: what was returned, and what was told."""
-    folder = begun.parent / "practised"
-    shutil.copytree(begun, folder)
-    with opened(folder, write=True) as keep:
-        return folder, *work(keep, identifier, attempts=2)
-
-
-@pytest.fixture(name="lend")
-def _lend(practised: tuple[Path, Any, Any], tmp_path: Path) -> Lend:
-    """Copies of a memory after its first day."""
-
-    def lend() -> Path:
-        place = tmp_path / str(len(os.listdir(tmp_path)))
-        shutil.copytree(practised[0], place)
-        return place
-
-    return lend
-
-
-def work(
-    keep: Keep, identifier: Identifier, attempts: int, hidden: int = 3
-) -> tuple[list[Try], list[Try]]:
-    told: list[Try] = []
-    arm, source = open_driver("twin", keep.arm, hidden)
-    with arm:
-        tries = deploy(
-            keep, arm, source, "twin", "reach", attempts, EASY, 0, told.append, identifier
-        )
-    return tries, told
-
-
-def weights(keep: Keep, name: str | None = None) -> dict[str, bytes]:
-    return {key: array.tobytes() for key, array in keep.versions.load(name)[0]["policy"].items()}
-
-
-def judged(night: dict[str, Any] | None) -> dict[str, Any]:
-    assert night is not None
-    return {key: value for key, value in night.items() if key != "finished"}
-
-
-def test_a_memory_begins_with_its_learner_examples_and_own_attempts(begun: Path) -> None:
-    with opened(begun) as keep:
-        assert keep.day == 1
-        assert keep.versions.current == "000001"
-        assert keep.store.days() == [0]
-        assert len(keep.store.find(driver="expert", success=True)) == 8
-        own = keep.store.find(driver="mujoco")
-        assert len(own) == 12
-        assert {entry.policy for entry in own} == {"000001"}
-        (row,) = keep.versions.verdict()["exam"]
-        assert row["successes"] >= 7, "the tests below need a learner that can do something"
-        skill = keep.skills.get("reach")
-        assert (skill.examples, skill.policy, skill.attempts) == (8, "000001", 0)
-        assert skill.exams[-1].successes == row["successes"]
-
-
-def test_a_day_is_recorded_learnt_from_and_told(
-    begun: Path, practised: tuple[Path, list[Try], list[Try]]
-) -> None:
-    folder, tries, told = practised
-    assert told == tries
-    assert [t.attempt for t in tries] == [1, 2]
-    assert all(t.learning_s > 0 for t in tries)
-    with opened(folder) as keep, opened(begun) as before:
-        today = keep.store.find(day=1)
-        assert [entry.attempt for entry in today] == [1, 2]
-        assert {(e.task, e.driver, e.policy, e.trial) for e in today} == {
-            ("reach", "twin", "000001", 1)
-        }
-        assert {entry.skill for entry in today} == {before.skills.get("reach").label}
-        assert [entry.success for entry in today] == [t.success for t in tries]
-        record = keep.store.read(today[0].id)
-        assert record.sent.shape == (tries[0].steps, len(keep.arm.joints) + 1)
-        assert {"q", "opening", "p_object"} <= record.tracks.keys()
-        belief, known = keep.belief("twin"), before.belief("twin")
-        assert belief is not None
-        assert known is not None
-        assert not np.array_equal(belief.guesses, known.guesses)
-        assert tries[0].offset == tuple(round(float(x), 4) for x in known.offset)
-        skill = keep.skills.get("reach")
-        assert [point.success for point in skill.curve] == [float(t.success) for t in tries]
-        assert skill.belief is not None
-        assert np.allclose(skill.belief.mean, belief.mean, atol=1e-5)
-        assert keep.belief("another arm") is None
-
-
-def test_the_same_day_again_is_the_same(
-    begun: Path, practised: tuple[Path, list[Try], list[Try]], identifier: Identifier,
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    shutil.copytree(begun, tmp_path / "again")
-    with opened(tmp_path / "again", write=True) as keep:
-        again, _ = work(keep, identifier, attempts=2)
-        assert [replace(t, learning_s=0) for t in again] == [
-            replace(t, learning_s=0) for t in practised[1]
-        ]
-        with opened(practised[0]) as first:
-            for one, other in zip(keep.store.records(), first.store.records(), strict=True):
-                assert one.episode.observations.tobytes() == other.episode.observations.tobytes()
-
-
-def test_a_night_then_the_second_day(lend: Lend, identifier: Identifier) -> None:
-    with opened(lend(), write=True) as keep:
-        told: list[int] = []
-        before, belief = weights(keep), keep.belief("twin")
-        night = consolidate(keep, UPDATES, tell=told.append)
+def test_a_night_promotes_and_the_next_day_starts_there(memory: Path, exam: Exam) -> None:
+    with opened(memory, write=True) as keep:
+        before = weights(keep)
+        night = consolidate(keep, UPDATES, exam=exam)
         assert night is not None
-        assert sum(told) == UPDATES
-        assert night["day"] == 1
-        assert night["attempts"] == 2
-        assert night["before"] == "000001"
-        assert night["version"] == "000002"
-        assert weights(keep, "000001") == before
-        assert weights(keep, "000002") != before
-        assert keep.versions.current == ("000002" if night["promoted"] else "000001")
-        assert keep.store.get("night/1") == {k: v for k, v in night.items() if k != "dropped"}
-        assert not (keep.folder / NIGHT).exists()
-
+        assert night["promoted"]  # of a policy that can nothing, nothing falls
+        assert keep.versions.current == night["version"] == "000002"
         assert keep.day == 2
-        later = keep.belief("twin")
-        assert belief is not None
-        assert later is not None
-        changed = (later.guesses != belief.guesses).any(axis=1)
-        assert 0 < changed.mean() < 0.5, "overnight some of what was believed is doubted"
-        work(keep, identifier, attempts=1)
-        (entry,) = keep.store.find(day=2)
-        assert (entry.trial, entry.attempt, entry.policy) == (2, 1, keep.versions.current)
+        assert not torch.equal(weights(keep), before)
+        assert keep.store.get("night/1")["attempts"] == 2
+        with pytest.raises(InputError, match="nothing was attempted on day 2"):
+            consolidate(keep, UPDATES, exam=exam)
 
 
-def test_an_interrupted_night_goes_on_to_the_same_weights_and_verdict(lend: Lend) -> None:
-    with opened(lend(), write=True) as keep:
-        straight = judged(consolidate(keep, UPDATES))
-        expected = weights(keep, straight["version"])
-    folder = lend()
-    for stop_after in (7, 4):  # each time opened anew
-        asked = iter(range(1000))
-        with opened(folder, write=True) as keep:
-            assert consolidate(keep, UPDATES, lambda n=stop_after: next(asked) >= n) is None
-            assert (folder / NIGHT).is_dir()
-            assert keep.day == 1
-            assert keep.versions.current == "000001"
-            assert [v.name for v in keep.versions.list()] == ["000001"]
-    told: list[int] = []
-    with opened(folder, write=True) as keep:
-        assert judged(consolidate(keep, UPDATES, tell=told.append)) == straight
-        assert told == [11, UPDATES - 11]
-        assert weights(keep, straight["version"]) == expected
+def test_an_interrupted_night_ends_as_an_undisturbed_one(
+    memory: Path, tmp_path: Path, exam: Exam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daytwo.consolidate.SAVE_EVERY", 10)
+    other = Path(shutil.copytree(memory, tmp_path / "other"))
+    with opened(memory, write=True) as keep:
+        straight = consolidate(keep, UPDATES, exam=exam)
+        whole = weights(keep)
+    assert straight is not None
+    asked = iter([False] * 14 + [True] * 100)
+    with opened(other, write=True) as keep:
+        assert consolidate(keep, UPDATES, stop=lambda: next(asked), exam=exam) is None
+        assert keep.versions.current == "000001"
+        assert keep.day == 1
+    with opened(other, write=True) as keep:
+        resumed = consolidate(keep, UPDATES, exam=exam)
+        assert resumed is not None
+        assert torch.equal(weights(keep), whole)
+        assert resumed["exam"] == straight["exam"]
+        assert not (other / "night").exists()
 
 
-def test_a_night_of_another_length_begins_anew(lend: Lend) -> None:
-    folder = lend()
-    with opened(folder, write=True) as keep:
-        asked = iter(range(1000))
-        assert consolidate(keep, UPDATES, lambda: next(asked) >= 3) is None
-        told: list[int] = []
-        night = consolidate(keep, UPDATES + 1, tell=told.append)
-        assert told == [0, UPDATES + 1]
+def test_what_fell_does_not_act(memory: Path, exam: Exam) -> None:
+    with opened(memory, write=True) as keep:
+        good = [{"task": "pick", "rate": 1.0, "low": 0.9, "high": 1.0, "successes": 6}]
+        name = keep.add_version(keep.learner(), {"promoted": True, "exam": good})
+        keep.versions.switch(name)
+        night = consolidate(keep, UPDATES, exam=exam)
         assert night is not None
-        assert night["updates"] == UPDATES + 1
+        assert not night["promoted"]
+        assert "pick fell from 100.0%" in night["why"]
+        assert keep.versions.current == name
+        assert keep.day == 2  # the day is over all the same
 
 
-def test_a_night_that_ended_after_the_gate_is_filed_and_not_judged_twice(lend: Lend) -> None:
-    with opened(lend(), write=True) as keep:
-        night = judged(consolidate(keep, UPDATES))
-        keep.store.put("nights", 0)  # as if the power had failed before the day was closed
-        again = judged(consolidate(keep, UPDATES))
-        assert again == night
+def test_a_night_that_ended_behind_the_gate_is_filed(memory: Path, exam: Exam) -> None:
+    with opened(memory, write=True) as keep:
+        verdict = {"promoted": True, "exam": [], "day": 1, "updates": 1, "before": "000001"}
+        name = keep.add_version(keep.learner(), verdict)  # killed before it was switched to
+        night = consolidate(keep, UPDATES, exam=exam)
+        assert night is not None
+        assert night["version"] == name == keep.versions.current
         assert keep.day == 2
-        assert [v.name for v in keep.versions.list()] == ["000001", "000002"]
-        assert len(keep.skills.get("reach").exams) == 1 + night["promoted"]
 
 
-def test_a_learner_that_spoils_itself_overnight_does_not_act(
-    tmp_path: Path, identifier: Identifier
+ACT = """
+import sys
+from pathlib import Path
+import numpy as np
+from daytwo.keep import opened
+with opened(Path(sys.argv[1])) as keep:
+    actions, _ = keep.learner().predict(np.load(sys.argv[2]), deterministic=True)
+np.save(sys.argv[3], actions)
+"""
+
+
+def test_a_new_process_acts_alike_to_the_bit(memory: Path, tmp_path: Path) -> None:
+    obs = np.random.default_rng(0).normal(0, 0.1, (64, len(SCALE))).astype(np.float32)
+    np.save(tmp_path / "obs.npy", obs)
+    with opened(memory) as keep:
+        here, _ = keep.learner().predict(obs, deterministic=True)
+    files = [str(tmp_path / name) for name in ("obs.npy", "actions.npy")]
+    subprocess.run([sys.executable, "-c", ACT, str(memory), *files], check=True)
+    assert np.array_equal(np.load(tmp_path / "actions.npy"), here)
+
+
+def test_a_second_writer_is_told_who_writes(memory: Path) -> None:
+    with (
+        opened(memory, write=True),
+        pytest.raises(InputError, match=str(os.getpid())),
+        opened(memory, write=True),
+    ):
+        pass
+
+
+def test_readers_are_welcome_while_one_writes(memory: Path) -> None:
+    with opened(memory, write=True) as keep, opened(memory) as other:
+        assert other.store.find(day=1) == keep.store.find(day=1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: shutil.rmtree(folder), "memory begin"),
+        (lambda folder: (folder / "versions/000001/policy.safetensors").write_bytes(b"x"), "damag"),
+    ],
+)
+def test_what_cannot_act_is_refused(
+    memory: Path, spoil: Callable[[Path], object], said: str
 ) -> None:
-    spoiling = replace(CONFIG, actor_rate=30.0, critic_rate=30.0)
-    with opened(make(tmp_path / "memory", spoiling), write=True) as keep:
-        work(keep, identifier, attempts=1)
-        before, exams = weights(keep), keep.skills.get("reach").exams
-        night = consolidate(keep, UPDATES)
-        assert night is not None
-        assert night["promoted"] is False
-        assert night["fell"] == ["reach"]
-        assert "reach fell" in night["why"]
-        assert keep.versions.current == "000001"
-        assert weights(keep) == before
-        assert keep.skills.get("reach").exams == exams
-        with pytest.raises(InputError, match="did not pass the promotion gate"):
-            keep.versions.switch(night["version"])
-        assert keep.day == 2, "the day is over all the same"
-        work(keep, identifier, attempts=1)
-        assert [entry.policy for entry in keep.store.find(day=2)] == ["000001"]
+    spoil(memory)
+    with pytest.raises(InputError, match=said), opened(memory) as keep:
+        keep.learner()
 
 
-def test_without_an_attempt_there_is_nothing_to_consolidate(begun: Path, tmp_path: Path) -> None:
-    shutil.copytree(begun, tmp_path / "memory")
-    with opened(tmp_path / "memory", write=True) as keep:
-        with pytest.raises(InputError, match="nothing was attempted on day 1"):
-            consolidate(keep, UPDATES)
-        assert keep.day == 1
-        assert keep.versions.current == "000001"
-
-
-def test_a_second_writer_is_refused_by_the_pid_of_the_first_and_readers_are_not(
-    begun: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "memory"
-    shutil.copytree(begun, folder)
-    other = (
-        "import sys; from pathlib import Path\n"
-        "from daytwo.errors import InputError; from daytwo.keep import opened\n"
-        "with opened(Path(sys.argv[1])) as keep: print(keep.versions.current)\n"
-        "try:\n"
-        "    with opened(Path(sys.argv[1]), write=True): print('written')\n"
-        "except InputError as error: print(error)\n"
-    )
-    with opened(folder, write=True):
-        done = subprocess.run(
-            [sys.executable, "-c", other, str(folder)], capture_output=True, text=True, check=True
-        )
-    read, refused = done.stdout.splitlines()
-    assert read == "000001"
-    assert f"process {os.getpid()} on" in refused
-    with opened(folder, write=True) as keep:
-        assert keep.day == 1
+def test_unknown_drivers_and_tasks_are_named(memory: Path) -> None:
+    with opened(memory, write=True) as keep:
+        with pytest.raises(InputError, match="unknown driver 'robot'; there is: twin"):
+            open_driver("robot", keep.arm, None)
+        arm, source = open_driver("twin", keep.arm, None)
+        with arm, pytest.raises(InputError, match="unknown task 'juggle'"):
+            deploy(keep, arm, source, "twin", "juggle", 1)
+        assert len(keep.store.find(day=1)) == 2
