@@ -21,7 +21,7 @@ from daytwo.memory.record import Record
 from daytwo.memory.recorder import Recorder
 from daytwo.sim.arms import Arm
 from daytwo.sim.identify import Belief, Identifier, Trace
-from daytwo.sim.tasks import task_names
+from daytwo.sim.tasks import get_task
 
 SEEDS = 5 * 2**48  # exercises of deployment: never practised, never examined
 
@@ -71,8 +71,7 @@ def deploy(
         InputError: the task is unknown, the arm cannot do it, or the version does not fit.
         DriverError: the arm fell silent; the attempts so far are kept.
     """
-    if task not in task_names():
-        raise InputError(f"unknown task '{task}'; there are: {', '.join(task_names())}")
+    get_task(task, keep.arm)
     if attempts < 1:
         raise InputError(f"--attempts {attempts}: give at least 1")
     learner, version = keep.learner(), keep.versions.current or ""

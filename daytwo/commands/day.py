@@ -42,6 +42,7 @@ def deploy(
     """Work: attempt a task on an arm, learn between attempts, and record each one."""
     from daytwo.deploy import Try, deploy, next_trial, open_driver
     from daytwo.keep import opened
+    from daytwo.sim.tasks import get_task
 
     screen = console(as_json)
 
@@ -56,11 +57,13 @@ def deploy(
 
     with opened(memory, write=True) as keep:
         arm, source = open_driver(driver, keep.arm, hidden)
+        get_task(task, keep.arm)  # refused before an arm is waited for
+        version = keep.versions.path().name
         number = next_trial(keep)
         chosen = number if seed is None else seed
         screen.print(
             f"Day {keep.day}, trial {number}: {task} on {keep.arm.name} through {driver}, "
-            f"version {keep.versions.current}"
+            f"version {version}"
         )
         with arm:
             tries = deploy(keep, arm, source, driver, task, attempts, seed=chosen, tell=tell)
