@@ -113,7 +113,6 @@ class Learner(SAC):
         self.seeds = np.random.default_rng(self.seed)  # of the episodes begun
         self.n_updates = 0  # updates of all kinds
         self.cloned = 0  # of these, at the end of the last cloning: the critics mature from there
-        self.uncloned = 0  # 1 while there are worked examples that were not cloned yet
         self.curves: dict[str, Tensor] = {}  # of the latest update, for the log
 
     def _optimizers(self, config: LearnerConfig) -> None:
@@ -133,6 +132,7 @@ class Learner(SAC):
         size = self.config.success_size
         self.practice = Replay(self.config.practice_size, self.n_envs, self.layout, self.device)
         self.successes = Successes(size, self.layout, self.device)
+        self.uncloned = 0  # 1 while there are worked examples that were not cloned yet
         # Moments of yesterday's gradients, small at its end, would make today's first steps huge.
         self._optimizers(self.config)
         self._begin_anew = True

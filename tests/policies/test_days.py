@@ -132,3 +132,11 @@ def test_a_night_can_be_ended_early() -> None:
     learner = taught(past=True)
     prepare(learner, show(1, 2), {"-1": show(-1, 2)})
     assert rehearse(learner, 50, lambda done: done < 7) == 7
+
+
+def test_examples_put_away_before_they_were_cloned_are_not_asked_for() -> None:
+    learner = Learner(Contrary(1), demos=show(1, 2), config=CONFIG, seed=0)
+    learner.begin_day()
+    learner.learn(60)
+    assert learner.cloned == 0
+    assert learner.n_updates > 0
