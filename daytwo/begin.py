@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from daytwo.consolidate import TAUGHT
 from daytwo.curricula.attempts import AT_ONCE, Exercises, attempt, by
 from daytwo.curricula.exam import Exam
 from daytwo.curricula.examples import Recorder, worked_examples
@@ -69,8 +70,8 @@ def fill(keep: Keep, learner: Learner, seed: int, screen: Screen) -> dict[str, A
     book, arm = keep.textbook, keep.arm
     tasks = tuple(paper.task for paper in book.exam)
     screen.say("Taking in the worked examples and the learner's own attempts")
-    for episode in worked_examples(arm, book, seed):
-        keep.store.append(Record(episode, arm.name, "expert"))
+    shown = [Record(episode, arm.name, "expert") for episode in worked_examples(arm, book, seed)]
+    keep.store.put(TAUGHT, max([keep.store.append(record) for record in shown], default=0))
     exercises = own_attempts(tasks, book, seed)
     world = World(arm, tasks, min(AT_ONCE, len(exercises)))
     recorder = Recorder(world)

@@ -28,6 +28,7 @@ UPDATES = 600  # gradient updates a night
 SAVE_EVERY = 200  # updates from one save of the night to the next
 PER_TASK = 300  # episodes of each task in the past that a night takes up
 VERSIONS = 5  # versions of policy and skills kept
+TAUGHT = "taught"  # state: the last worked example that the version that acts was taught
 NIGHT = "night"  # folder of a night that is under way
 
 
@@ -51,19 +52,19 @@ def consolidate(
         The night as it is filed: day, episodes, verdict; None if it was stopped before the gate.
 
     Raises:
-        InputError: nothing was attempted since the last night.
+        InputError: nothing was attempted and no example came in since the last night.
     """
     day = keep.day
     today = keep.store.find(day=day)
-    if not today:
+    if not today and not untaught(keep):
         raise InputError(
-            f"memory {keep.folder}: nothing was attempted on day {day}; "
-            "there is nothing to consolidate"
+            f"memory {keep.folder}: nothing was attempted on day {day} and no worked example came "
+            "in; there is nothing to consolidate"
         )
     judged = [v for v in keep.versions.list() if v.verdict.get("day") == day]
     if judged:  # the last night ended between the gate and its filing
         return _file(keep, today, judged[-1].name, dict(judged[-1].verdict))
-    learner, done = _night(keep, day, updates)
+    learner, done, taught = _night(keep, day, updates)
     tell(done)
     while done < updates:
         step = min(SAVE_EVERY, updates - done)
@@ -71,13 +72,14 @@ def consolidate(
         done += made
         tell(made)
         if done < updates:
-            learner.save(keep.folder / NIGHT, meta={"day": day, "done": done, "of": updates})
+            begun = {"day": day, "done": done, "of": updates, "taught": taught}
+            learner.save(keep.folder / NIGHT, meta=begun)
         if made < step:
             return None
     before = keep.versions.load()[1]["version"]["verdict"]["exam"]
     exam = exam or Exam(keep.arm, keep.textbook.exam)
     verdict = judge(before, exam.sit(by(learner)))
-    verdict |= {"day": day, "updates": updates, "before": keep.versions.current}
+    verdict |= {"day": day, "updates": updates, "before": keep.versions.current, "taught": taught}
     return _file(keep, today, keep.add_version(learner, verdict), verdict)
 
 
@@ -95,6 +97,8 @@ def _file(keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]
     }
     day = verdict["day"]
     keep.store.put(f"night/{day}", night)
+    if verdict["promoted"]:
+        keep.store.put(TAUGHT, verdict["taught"])
     keep.store.put("nights", day)  # the day is over, whatever the gate said
     shutil.rmtree(keep.folder / NIGHT, ignore_errors=True)
     keep.versions.keep(VERSIONS)
@@ -103,27 +107,39 @@ def _file(keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]
     return night
 
 
-def _night(keep: Keep, day: int, updates: int) -> tuple[Learner, int]:
-    """The learner of the night under way, or of a new one; and its updates so far."""
+def untaught(keep: Keep) -> list[Entry]:
+    """Worked examples that came in after the version that acts was taught."""
+    taught = keep.store.get(TAUGHT, 0)
+    return [entry for entry in keep.store.find(driver="expert") if entry.id > taught]
+
+
+def _night(keep: Keep, day: int, updates: int) -> tuple[Learner, int, int]:
+    """The learner of the night under way, or of a new one; its updates so far; and the last worked
+    example it is taught.
+    """
     folder = keep.folder / NIGHT
     if folder.exists():
         begun = read_manifest(folder)["meta"]["user"]
         if begun["day"] == day and begun["of"] == updates:
-            return Learner.load(folder, device="cpu"), int(begun["done"])
+            return Learner.load(folder, device="cpu"), int(begun["done"]), int(begun["taught"])
         shutil.rmtree(folder)  # of a day that is over, or of another length
     learner = keep.learner()
-    tasks = keep.store.tasks()
-    past = {task: _past(keep, task, day) for task in tasks}
-    episodes = [record.episode for record in keep.store.records(day=day)]
-    prepare(learner, episodes, {task: some for task, some in past.items() if some})
-    return learner, 0
+    new = [entry.id for entry in untaught(keep)]
+    past = {task: _past(keep, task, day, set(new)) for task in keep.store.tasks()}
+    prepare(
+        learner,
+        today=[record.episode for record in keep.store.records(day=day)],
+        past={task: some for task, some in past.items() if some},
+        examples=[keep.store.read(id).episode for id in new],
+    )
+    return learner, 0, max(new, default=keep.store.get(TAUGHT, 0))
 
 
-def _past(keep: Keep, task: str, day: int) -> list[Episode]:
+def _past(keep: Keep, task: str, day: int, new: set[int]) -> list[Episode]:
     """Episodes of a task from before today: the latest worked examples, successes and failures,
-    as many of each as there is room for.
+    as many of each as there is room for; without the worked examples that are `new`.
     """
-    earlier = [entry for entry in keep.store.find(task=task) if entry.day < day]
+    earlier = [e for e in keep.store.find(task=task) if e.day < day and e.id not in new]
     kinds: list[Sequence[Entry]] = [
         [e for e in earlier if e.driver == "expert"],
         [e for e in earlier if e.driver != "expert" and e.success],

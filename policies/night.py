@@ -16,17 +16,20 @@ def prepare(
     learner: Learner,
     today: Sequence[Episode],
     past: Mapping[str, Iterable[Episode]],
+    examples: Sequence[Episode] = (),
     per_task: int = 20_000,
 ) -> None:
     """Lay out what a night learns from.
 
     Today's episodes are practice, and those that succeeded are what worked. Of each task in the
     past, transitions are kept with what the policy does there now: that behaviour is to stay.
+    Worked examples that came in today are cloned for what they show.
 
     Args:
         learner: to be taught; its practice so far is put away.
         today: this day's attempts.
         past: task -> worked examples and attempts of study and earlier days.
+        examples: worked examples that it was not taught yet.
         per_task: transitions of each task kept at most, drawn at random.
     """
     learner.begin_day()
@@ -34,11 +37,15 @@ def prepare(
         rows = torch.cat([_rows(learner, episode) for episode in episodes])
         chosen = torch.randperm(len(rows), generator=learner.rng, device=learner.device)[:per_task]
         learner.keep(task, rows.to(learner.device)[chosen])
-    for episode in today:
+    if examples:
+        learner.teach(examples)
+    for episode in (*today, *examples):
         rows = _rows(learner, episode)
         for t in range(len(rows)):
             learner.practice.add(rows[t : t + 1], np.array([t + 1 == len(rows)]))
+    for episode in today:
         if episode.success:
+            rows = _rows(learner, episode)
             learner.successes.add(rows.to(learner.device))
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,7 @@ def test_what_fell_does_not_act(memory: Path, exam: Exam) -> None:
 def test_a_night_that_ended_behind_the_gate_is_filed(memory: Path, exam: Exam) -> None:
     with opened(memory, write=True) as keep:
         verdict = {"promoted": True, "exam": [], "day": 1, "updates": 1, "before": "000001"}
+        verdict |= {"taught": 4}
         name = keep.add_version(keep.learner(), verdict)  # killed before it was switched to
         night = consolidate(keep, UPDATES, exam=exam)
         assert night is not None
@@ -210,3 +212,26 @@ def test_unknown_drivers_and_tasks_are_named(memory: Path) -> None:
         with arm, pytest.raises(InputError, match="unknown task 'juggle'"):
             deploy(keep, arm, source, "twin", "juggle", 1)
         assert len(keep.store.find(day=1)) == 2
+
+
+def test_examples_that_came_in_are_learnt_at_night(memory: Path, exam: Exam) -> None:
+    with opened(memory, write=True) as keep:
+        consolidate(keep, UPDATES, exam=exam)
+        with pytest.raises(InputError, match="no worked example came in"):
+            consolidate(keep, UPDATES, exam=exam)
+        shown = keep.store.read(keep.store.find(driver="expert")[0].id)
+        obs = shown.episode.observations
+        still = replace(shown.episode, actions=np.full_like(shown.episode.actions, 0.9))
+        keep.store.append(replace(shown, episode=still))
+
+        def away() -> float:
+            done, _ = keep.learner().predict(obs, deterministic=True)
+            return float(np.abs(done - 0.9).mean())
+
+        before = away()
+        night = consolidate(keep, 300, exam=exam)
+        assert night is not None
+        assert night["promoted"]
+        assert away() < 0.7 * before
+        with pytest.raises(InputError, match="no worked example came in"):
+            consolidate(keep, UPDATES, exam=exam)
