@@ -53,8 +53,7 @@ def verify(folder: str | Path, repair: bool = False) -> list[Finding]:
         found = _damage(path, alone=repair or not is_held(folder))
         if found and repair:
             aside = rebuild(path).relative_to(folder)
-            mended = f"all that is whole was kept; the damaged file is {aside}"
-            found = [replace(finding, mended=mended) for finding in found]
+            found = [replace(finding, mended=_mended(finding, aside)) for finding in found]
         if repair or not found:
             found += _cache(folder, repair)
     return found + list(_checkpoints(folder))
@@ -111,7 +110,7 @@ def _damage(path: Path, alone: bool) -> list[Finding]:
     left = survey(path) if alone and database.has_log(path) else Survey()
     found, trouble, bad = _read_all(path)
     trouble += _header(path)
-    unread = left.metadata.keys() - found.metadata.keys() - found.dropped
+    unread = left.metadata - found.metadata - found.dropped
     if unread and not bad:
         trouble.append(f"{path.name}-wal is damaged, episodes from {min(unread)} on are not read")
     if not (trouble or bad or found.lost()):
@@ -127,6 +126,12 @@ def _damage(path: Path, alone: bool) -> list[Finding]:
         name = f"episode {ids[0]}" if len(ids) == 1 else f"episodes {ids[0]} to {ids[-1]}"
         findings.append(Finding(name, f"{what} damaged or lost"))
     return findings or [Finding(database.NAME, "its header is damaged; every row is whole")]
+
+
+def _mended(finding: Finding, aside: Path) -> str:
+    """What a repair did about a finding."""
+    rebuilt = "metadata rebuilt from what its arrays say; " * finding.damage.startswith("metadata")
+    return f"{rebuilt}all that is whole was kept; the damaged file is {aside}"
 
 
 def _header(path: Path) -> list[str]:

@@ -114,12 +114,19 @@ def add_episode(
         " coalesce((SELECT max(id) FROM episode), 0), coalesce((SELECT max(id) FROM dropped), 0))"
     ).fetchone()
     id = int(last) + 1
-    row = [{**columns, "id": id}[name] for name in schema.TABLES["episode"]]
-    schema.insert(db, "episode", row)
-    schema.insert(db, "arrays", (id, blob))
+    put_episode(db, id, columns, blob)
     if frames is not None:
         schema.insert(db, "frames", (id, frames))
     return id
+
+
+def put_episode(
+    db: sqlite3.Connection, id: int, columns: dict[str, Any], blob: bytes, clash: str = "ABORT"
+) -> None:
+    """Insert an episode's metadata and arrays; `clash` as in `schema.insert`."""
+    row = [id, *(columns[name] for name in schema.TABLES["episode"][1:])]
+    schema.insert(db, "episode", row, clash)
+    schema.insert(db, "arrays", (id, schema.describe(columns), blob), clash)
 
 
 def drop_episodes(db: sqlite3.Connection, ids: Iterable[int], why: str) -> None:

@@ -74,7 +74,7 @@ def _take(ours: sqlite3.Connection, theirs: sqlite3.Connection, path: Path) -> M
         if columns["content"] in here:
             continue
         columns |= {"day": days[columns["day"]], "trial": trials[columns["trial"]]}
-        blob = _whole(theirs, "arrays", id, path)[1]
+        blob = _whole(theirs, "arrays", id, path)[2]
         has_frames = columns["bytes"] > len(blob)
         frames = _whole(theirs, "frames", id, path)[1] if has_frames else None
         taken.append(add_episode(ours, columns, blob, frames))

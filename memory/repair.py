@@ -14,7 +14,7 @@ from typing import Any
 from daytwo.errors import InputError
 from daytwo.memory import database, salvage, schema
 from daytwo.memory.database import explained, transaction
-from daytwo.memory.entry import drop_episodes
+from daytwo.memory.entry import drop_episodes, put_episode
 
 QUARANTINE = "quarantine"  # folder for damaged files; whoever needs none of it may delete it
 MOST_MISSING = 100_000  # episodes; a sequence that claims more is damaged itself
@@ -27,7 +27,8 @@ class Survey:
     """Which rows of a memory are whole."""
 
     about: dict[str, Any] | None = None
-    metadata: dict[int, int] = field(default_factory=dict)  # id -> bytes of arrays and frames
+    metadata: set[int] = field(default_factory=set)
+    size: dict[int, int] = field(default_factory=dict)  # id -> bytes of arrays and frames, as said
     arrays: dict[int, int] = field(default_factory=dict)  # id -> bytes
     frames: dict[int, int] = field(default_factory=dict)
     dropped: set[int] = field(default_factory=set)
@@ -38,9 +39,13 @@ class Survey:
         size = schema.TABLES["episode"].index("bytes")
         for table, row in rows:
             if table == "episode":
-                self.metadata[row[0]] = row[size]
-            elif table in ("arrays", "frames"):
-                getattr(self, table)[row[0]] = len(row[1])
+                self.metadata.add(row[0])
+                self.size[row[0]] = row[size]
+            elif table == "arrays":
+                self.arrays[row[0]] = len(row[2])
+                self.size[row[0]] = schema.described(row[1])["bytes"]
+            elif table == "frames":
+                self.frames[row[0]] = len(row[1])
             elif table == "dropped":
                 self.dropped.add(row[0])
             elif table == "about":
@@ -59,12 +64,14 @@ class Survey:
         for id in range(1, last + 1):
             if id in self.dropped:
                 continue
-            has_metadata, has_arrays = id in self.metadata, id in self.arrays
-            if not has_metadata or not has_arrays:
-                whole = has_metadata or has_arrays
-                missing[id] = ("arrays" if has_metadata else "metadata") if whole else "everything"
-            elif self.metadata[id] != self.arrays[id] + self.frames.get(id, 0):
-                missing[id] = "frames"
+            if id not in self.arrays:
+                missing[id] = "arrays" if id in self.metadata else "everything"
+                continue
+            parts = ["metadata"] if id not in self.metadata else []
+            if self.size[id] != self.arrays[id] + self.frames.get(id, 0):
+                parts.append("frames")
+            if parts:
+                missing[id] = " and ".join(parts)
         return missing
 
 
@@ -129,13 +136,13 @@ def _fill(db: sqlite3.Connection, found: Survey, path: Path) -> None:
         )
     schema.write_about(db, found.about)
     for id, what in found.lost().items():
-        if what == "frames":
-            (old,) = db.execute(f"{schema.select('episode')} WHERE id = ?", (id,)).fetchall()
-            new = dict(zip(schema.TABLES["episode"], old, strict=False))
-            new["bytes"] = found.arrays[id]
-            schema.insert(db, "episode", list(new.values()), "REPLACE")
-        else:
+        if id not in found.arrays:
             drop_episodes(db, [id], f"damaged: {what}")
-    for id in found.dropped & found.metadata.keys():  # of a page that was no longer in use
+            continue
+        query = "SELECT metadata, blob FROM arrays WHERE id = ?"
+        metadata, blob = db.execute(query, (id,)).fetchone()
+        size = len(blob) + found.frames.get(id, 0)
+        put_episode(db, id, {**schema.described(metadata), "bytes": size}, blob, "REPLACE")
+    for id in found.dropped:  # of a page that was no longer in use
         for table in ("episode", "arrays", "frames"):
             db.execute(f"DELETE FROM {table} WHERE id = ?", (id,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -19,7 +19,9 @@ TABLES: dict[str, tuple[str, ...]] = {
         *("id", "day", "trial", "attempt", "task", "skill", "arm", "driver", "policy", "software"),
         *("started", "success", "terminated", "context", "steps", "bytes", "content"),
     ),
-    "arrays": ("id", "blob"),  # beside the episode's row, so that metadata stays quick to scan
+    # Beside the episode's row, so that metadata stays quick to scan; it says again what that row
+    # says, so that losing the one costs nothing of the other.
+    "arrays": ("id", "metadata", "blob"),
     "frames": ("id", "video"),
     "state": ("key", "value"),
     "dropped": ("id", "why"),  # every id up to the last is an episode or stands here
@@ -39,13 +41,21 @@ CREATE TABLE {name} (
 );
 """
 
+ARRAYS = """
+CREATE TABLE {name} (
+    id INTEGER PRIMARY KEY,
+    metadata TEXT NOT NULL, -- `describe`d
+    blob BLOB NOT NULL, digest BLOB NOT NULL
+);
+"""
+
 # What names everything else lies at the beginning of the file, where a cut spares it.
 CREATE = f"""
 {EPISODE.format(name="episode")}
 CREATE TABLE about (copy INTEGER PRIMARY KEY, value TEXT NOT NULL, digest BLOB NOT NULL);
 CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL, digest BLOB NOT NULL);
 CREATE INDEX episode_by_day ON episode (day, task);
-CREATE TABLE arrays (id INTEGER PRIMARY KEY, blob BLOB NOT NULL, digest BLOB NOT NULL);
+{ARRAYS.format(name="arrays")}
 CREATE TABLE frames (id INTEGER PRIMARY KEY, video BLOB NOT NULL, digest BLOB NOT NULL);
 CREATE TABLE dropped (id INTEGER PRIMARY KEY, why TEXT NOT NULL, digest BLOB NOT NULL);
 """
@@ -79,6 +89,18 @@ def is_whole(table: str, row: Sequence[Any]) -> bool:
 def select(table: str) -> str:
     """`SELECT` of a table's sealed columns and digest."""
     return f"SELECT {', '.join((*TABLES[table], 'digest'))} FROM {table}"
+
+
+def describe(episode: Mapping[str, Any]) -> str:
+    """Columns of `episode` but for the id, as JSON, which `arrays` keeps too."""
+    *values, content = (episode[name] for name in TABLES["episode"][1:])
+    return json.dumps([*values, content.hex()])
+
+
+def described(metadata: str) -> dict[str, Any]:
+    """The columns that were `describe`d."""
+    *values, content = json.loads(metadata)
+    return dict(zip(TABLES["episode"][1:], [*values, bytes.fromhex(content)], strict=True))
 
 
 def write_about(db: sqlite3.Connection, about: dict[str, Any]) -> None:
@@ -117,12 +139,12 @@ def refuse_newer(schema: int) -> None:
         )
 
 
-def _add_trial_and_context(db: sqlite3.Connection) -> None:
-    """Version 1 -> 2: `trial` (a first attempt began one), `context` (not estimated then), and
-    `dropped`, where ids that are missing are noted."""
+def _to_version_2(db: sqlite3.Connection) -> None:
+    """Version 1 -> 2: `trial` (a first attempt began one), `context` (not estimated then),
+    `dropped`, where ids that are missing are noted, and metadata beside the arrays too."""
     old = [name for name in TABLES["episode"] if name not in ("trial", "context")]
     (last,) = db.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()
-    missing, trial = set(range(1, (last or 0) + 1)), -1
+    missing, trial, metadata = set(range(1, (last or 0) + 1)), -1, dict[int, str]()
     # A new table: added columns would stand last, and rows are also read without SQLite.
     db.execute(EPISODE.format(name="fresh"))
     marks = ", ".join("?" * (len(TABLES["episode"]) + 1))
@@ -130,16 +152,26 @@ def _add_trial_and_context(db: sqlite3.Connection) -> None:
         named = dict(zip(old, row, strict=False))
         trial = max(trial + (named["attempt"] == 1), 0)
         new = [{**named, "trial": trial, "context": "[]"}[name] for name in TABLES["episode"]]
-        # A row that was damaged keeps its seal, which does not fit: it must not pass as whole.
-        digest = seal("episode", new) if is_whole("episode", row) else row[-1]
+        digest = row[-1]  # of a damaged row it does not fit: that must not pass as whole
+        if is_whole("episode", row):
+            digest = seal("episode", new)
+            metadata[named["id"]] = describe(dict(zip(TABLES["episode"], new, strict=True)))
         db.execute(f"INSERT INTO fresh VALUES ({marks})", (*new, digest))
         missing.discard(named["id"])
     db.execute("DROP TABLE episode")
     db.execute("ALTER TABLE fresh RENAME TO episode")
     db.execute("CREATE INDEX episode_by_day ON episode (day, task)")
+    db.execute(ARRAYS.format(name="fresh"))
+    for id, blob, digest in db.execute("SELECT id, blob, digest FROM arrays"):
+        said = (id, metadata.get(id, ""), blob)
+        if id in metadata and is_whole("arrays", (id, blob, digest)):
+            digest = seal("arrays", said)
+        db.execute("INSERT INTO fresh VALUES (?, ?, ?, ?)", (*said, digest))
+    db.execute("DROP TABLE arrays")
+    db.execute("ALTER TABLE fresh RENAME TO arrays")
     db.execute("CREATE TABLE dropped (id INTEGER PRIMARY KEY, why TEXT NOT NULL, digest BLOB)")
     for id in sorted(missing):
         insert(db, "dropped", (id, "before version 2"))
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_trial_and_context}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _to_version_2}

@@ -184,7 +184,7 @@ class Store:
         entry = self._entry(row)
         if arrays is None or not schema.is_whole("arrays", arrays):
             raise self._damaged(id, "arrays")
-        return to_record(entry, arrays[1])
+        return to_record(entry, arrays[2])
 
     def records(self, **where: Any) -> Iterator[Record]:
         """Attempts as `find` finds them, read one after the other."""

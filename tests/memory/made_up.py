@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,12 @@ def assert_same(found: Record, put: Record, *but: str) -> None:
         np.testing.assert_array_equal(found.tracks[name], _plain(track))
     for name in put.episode.__dataclass_fields__:
         np.testing.assert_equal(getattr(found.episode, name), getattr(put.episode, name), name)
+
+
+def ids_in(what: str) -> set[int]:
+    """Ids of the episodes that a finding is of."""
+    match = re.match(r"episodes? (\d+)(?: to (\d+))?$", what)
+    return set(range(int(match[1]), int(match[2] or match[1]) + 1)) if match else set()
 
 
 def _plain(value: Any) -> Any:

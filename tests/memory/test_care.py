@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from made_up import ABOUT, assert_same, attempt
+from made_up import ABOUT, assert_same, attempt, ids_in
 
 from daytwo.errors import InputError
 from daytwo.memory.care import Finding, compact, stats, verify
@@ -54,13 +54,9 @@ def _copy(memory: Path, tmp_path: Path) -> Path:
 
 
 def named(findings: list[Finding]) -> set[int]:
-    """Ids of the episodes that findings say are lost."""
-    ids: set[int] = set()
-    for finding in findings:
-        match = re.match(r"episodes? (\d+)(?: to (\d+))?$", finding.what)
-        if match and not finding.damage.startswith("frames"):
-            ids |= set(range(int(match[1]), int(match[2] or match[1]) + 1))
-    return ids
+    """Ids of the episodes that findings say are lost: their arrays, or everything."""
+    lost = [one for one in findings if not one.damage.startswith(("frames", "metadata"))]
+    return {id for finding in lost for id in ids_in(finding.what)}
 
 
 def kept(folder: Path) -> set[int]:
@@ -183,8 +179,11 @@ def test_metadata_state_and_about_are_named(copy: Path) -> None:
     what = {finding.what: finding.damage for finding in found}
     assert what["episode 5"] == "metadata damaged or lost"
     assert {"table state, 'teacher'", "table about, 1", "table dropped, 7"} <= set(what)
+    assert all(
+        one.mended.startswith("metadata rebuilt") == (one.what == "episode 5") for one in found
+    )
     assert verify(copy) == []
-    assert kept(copy) == ALL - {5}
+    assert kept(copy) == ALL
     with Store.open(copy) as store:
         assert store.get("teacher", "nothing") == "nothing"
 
