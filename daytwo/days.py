@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from daytwo.commands.output import size
-from daytwo.curricula.continual import forgetting
+from daytwo.curricula.wilson import wilson
 from daytwo.keep import Keep
 from daytwo.memory import care
 from daytwo.memory.entry import Entry
-from daytwo.plots import exam_curves
-from daytwo.report import percent, template
+from daytwo.memory.record import STUDY
+from daytwo.memory.shrink import EXPERT
+from daytwo.nights import Night, acted, exams, filed, forgotten
+from daytwo.plots import COLOURS, attempt_curves, exam_curves, first_and_last
+from daytwo.report import CONTROL_HZ, percent, template
 from daytwo.run_folder import write_text
+from daytwo.timeline import timeline
 
-EXPERT = "expert"
+KINDS = {  # what lies in a memory's folder, by how its name begins
+    "memory.sqlite": "episodes",
+    "rows": "cache for sampling",
+    "versions": "versions of the policy",
+    "skills": "skills",
+}
 
 
 def write_days(keep: Keep, path: Path) -> Path:
@@ -33,170 +43,221 @@ def write_days(keep: Keep, path: Path) -> Path:
 
 def context(keep: Keep) -> dict[str, Any]:
     """What the template shows."""
-    own = [entry for entry in keep.store.find() if entry.driver != EXPERT]
-    examples = len(keep.store.find(driver=EXPERT))
-    nights = [keep.store.get(f"night/{day}") for day in range(1, keep.day)]
-    nights = [night for night in nights if night is not None]
-    tasks = [paper.task for paper in keep.textbook.exam]
-    tasks += sorted({entry.task for entry in own} - set(tasks))
-    days = sorted({entry.day for entry in own})
-    on_arm = [entry for entry in own if entry.day > 0]
+    entries = keep.store.find()
+    own = [entry for entry in entries if entry.driver != EXPERT]
+    on_arm = [entry for entry in own if entry.day != STUDY]
+    nights = filed(keep)
+    ends = acted(keep, nights)
     sat = exams(keep, nights)
-    stats = care.stats(keep.store)
+    tasks = [paper.task for paper in keep.textbook.exam]
+    named = {entry.task for entry in entries} | {row["task"] for row in sat}
+    tasks += sorted(named - set(tasks))
+    days = sorted({entry.day for entry in entries})
+    cells = _grouped(entries)
+    lost = sorted(forgotten(sat, own), key=lambda row: tasks.index(row["task"]))
+    refused = [night["day"] for night in nights if not night["promoted"]]
     return {
         "title": f"days of {keep.arm.name}",
-        "date": max((entry.started for entry in own), default="")[:10],
-        "path": keep.folder,
+        "date": max((entry.started for entry in entries), default="")[:10],
         "headline": _headline(on_arm, nights),
-        "lead": _lead(keep, sat),
-        "tiles": _tiles(own, on_arm, nights, examples, stats),
+        "lead": _lead(keep, lost),
+        "next": _next(keep, on_arm),
+        "tiles": _tiles(entries, own, on_arm, nights),
         "days": days,
-        "heat": [{"task": t, "cells": [_cell(own, t, day) for day in days]} for t in tasks],
-        "examples": examples,
-        "exams": Markup(exam_curves(sat, tasks)),
-        "forgotten": _forgotten(sat),
-        **_progress(on_arm),
+        "heat": [
+            {"task": t, "cells": [_cell(cells.get((t, day), ())) for day in days]} for t in tasks
+        ],
+        "exams": Markup(exam_curves(sat, tasks, refused)) if sat else "",
+        "refused": refused,
+        "forgotten": [_forgotten(row) for row in lost],
+        **_progress(on_arm, tasks),
         "nights": nights,
-        "timeline": timeline(on_arm, nights),
-        "disk": _disk(stats),
+        "timeline": timeline(keep, entries, nights, ends),
+        "disk": _disk(care.stats(keep.store)),
     }
 
 
-def exams(keep: Keep, nights: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Exam rows of whatever acted after each night, with the day; day 0 is the study."""
-    sat: list[dict[str, Any]] = []
-    for name in keep.skills.names():
-        skill = keep.skills.get(name)
-        sat += [
-            {"day": s.day, "task": skill.task, "rate": s.rate, "low": s.low, "high": s.high}
-            for s in skill.exams
-        ]
-    refused = {night["day"] for night in nights if not night["promoted"]}
-    last: dict[str, dict[str, Any]] = {}
-    for row in sorted(sat, key=lambda row: row["day"]):
-        last[row["task"]] = row
-    # Where the gate refused, what acted before goes on acting.
-    for day in refused:
-        for task in last:
-            before = [r for r in sat if r["task"] == task and r["day"] < day]
-            if before:
-                sat.append(max(before, key=lambda r: r["day"]) | {"day": day})
-    return sorted(sat, key=lambda row: (row["day"], row["task"]))
-
-
-def timeline(on_arm: Sequence[Entry], nights: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One sentence a trial and a night, in order."""
-    lines: list[tuple[int, int, str]] = []
-    trials: dict[tuple[int, int], list[Entry]] = defaultdict(list)
-    for entry in on_arm:
-        trials[entry.day, entry.trial].append(entry)
-    for (day, trial), tries in trials.items():
-        good, first = sum(t.success for t in tries), tries[0]
-        text = (
-            f"Day {day}, trial {trial}: {len(tries)} attempts at {first.task} through "
-            f"{first.driver}, {good} succeeded"
-        )
-        believed = tries[-1].context
-        if len(believed) >= 2:
-            far = 1000 * (believed[0] ** 2 + believed[1] ** 2) ** 0.5
-            text += f"; before the last one the camera was believed to be {far:.0f} mm off"
-        lines.append((day, trial, text + "."))
-    for night in nights:
-        word = "acts" if night["promoted"] else f"does not act, {night['before']} stays"
-        text = f"Night {night['day']}: version {night['version']} {word}; {night['why']}."
-        lines.append((night["day"], 10**9, text))
-    return [text for *_, text in sorted(lines)] or ["Nothing was attempted on an arm yet."]
-
-
-def _headline(on_arm: Sequence[Entry], nights: Sequence[Mapping[str, Any]]) -> str:
-    if not on_arm:
+def _headline(on_arm: Sequence[Entry], nights: Sequence[Night]) -> str:
+    if not on_arm and not nights:
         return "Before the first day"
-    days = len({entry.day for entry in on_arm})
-    good = sum(entry.success for entry in on_arm)
+    days, good = len({entry.day for entry in on_arm}), sum(entry.success for entry in on_arm)
     return (
-        f"{days} day{'s' * (days > 1)}, {len(nights)} night{'s' * (len(nights) != 1)}: "
-        f"{good} of {len(on_arm)} attempts succeeded"
+        f"{_count(days, 'day')}, {_count(len(nights), 'night')}: "
+        f"{good} of {_count(len(on_arm), 'attempt')} succeeded"
     )
 
 
-def _lead(keep: Keep, sat: Sequence[Mapping[str, Any]]) -> str:
-    text = f"Version {keep.versions.current} acts."
-    worst = max(_changes(sat).items(), key=lambda item: item[1], default=None)
-    if worst is not None:
-        text += f" The task that lost most over the nights is {worst[0]}: {_signed(-worst[1])}."
-    return text
+def _lead(keep: Keep, lost: Sequence[Mapping[str, Any]]) -> str:
+    version = keep.versions.current
+    text = "No version of the policy acts yet." if version is None else f"Version {version} acts."
+    if not lost:
+        return text
+    fell = [row["task"] for row in lost if row["fell"]]
+    if fell:
+        return f"{text} Below what was once learnt: {', '.join(fell)}."
+    worst = max(lost, key=lambda row: float(row["forgetting"]))
+    if worst["forgetting"] <= 0:
+        return f"{text} It forgot nothing: no exam is lower than when its task was learnt."
+    return (
+        f"{text} No exam is below the interval of what was learnt; {worst['task']} lost most, "
+        f"{100 * worst['forgetting']:.1f} points."
+    )
+
+
+def _next(keep: Keep, on_arm: Sequence[Entry]) -> dict[str, str]:
+    """What a person would do now."""
+    memory = f"--memory {shlex.quote(str(keep.folder))}"
+    today = sum(entry.day == keep.day for entry in on_arm)
+    if today:
+        wait = "waits" if today == 1 else "wait"
+        words = f"Day {keep.day} is open; {_count(today, 'attempt')} {wait} for the night."
+        return {"words": words, "command": f"daytwo consolidate {memory}"}
+    task = keep.textbook.exam[-1].task if keep.textbook.exam else "TASK"
+    words = f"Day {keep.day} has not begun." if on_arm else "Nothing was attempted on an arm yet."
+    return {"words": words, "command": f"daytwo deploy {task} {memory}"}
 
 
 def _tiles(
+    entries: Sequence[Entry],
     own: Sequence[Entry],
     on_arm: Sequence[Entry],
-    nights: Sequence[Mapping[str, Any]],
-    examples: int,
-    stats: Mapping[str, Any],
+    nights: Sequence[Night],
 ) -> list[dict[str, str]]:
     promoted = sum(night["promoted"] for night in nights)
+    hours = sum(entry.steps for entry in on_arm) / CONTROL_HZ / 3600
     tiles = [
         (f"{len({entry.day for entry in on_arm})}", "days on the arm"),
-        (f"{len(on_arm)}", "attempts there"),
+        (f"{len(on_arm):,}", "attempts there"),
+        (f"{60 * hours:.1f} min" if hours < 1 else f"{hours:.1f} h", "practised there"),
         (f"{promoted} of {len(nights)}", "nights promoted"),
-        (f"{len(own) - len(on_arm)}", "own attempts in study"),
-        (f"{examples}", "worked examples"),
-        (size(stats["used_bytes"]), f"of {size(stats['limit_bytes'])}"),
+        (f"{len(own) - len(on_arm):,}", "own attempts in study"),
+        (f"{len(entries) - len(own):,}", "worked examples"),
     ]
     return [{"value": value, "label": label} for value, label in tiles]
 
 
-def _cell(own: Sequence[Entry], task: str, day: int) -> dict[str, Any] | None:
-    tries = [entry for entry in own if entry.task == task and entry.day == day]
-    if not tries:
+def _cell(here: Sequence[Entry]) -> dict[str, Any] | None:
+    """A task's day: how its own attempts went, and how many worked examples it was shown."""
+    tries = [entry.success for entry in here if entry.driver != EXPERT]
+    shown = len(here) - len(tries)
+    if not here:
         return None
-    good = sum(entry.success for entry in tries)
-    rate = good / len(tries)
+    if not tries:
+        return {"attempts": 0, "examples": shown, "title": f"{shown} worked examples"}
+    rate = sum(tries) / len(tries)
+    low, high = wilson(sum(tries), len(tries))
     return {
         "rate": round(rate, 3),
-        "percent": percent(rate),
-        "successes": good,
+        "percent": f"{100 * rate:.0f} %",
+        "successes": sum(tries),
         "attempts": len(tries),
+        "examples": shown,
+        "title": f"95 % interval {percent(low)} to {percent(high)}",
     }
 
 
-def _progress(on_arm: Sequence[Entry]) -> dict[str, Any]:
-    """Success by attempt number, a row a day and task."""
-    most = max((entry.attempt for entry in on_arm), default=0)
-    groups: dict[tuple[int, str], list[Entry]] = defaultdict(list)
-    for entry in on_arm:
-        groups[entry.day, entry.task].append(entry)
-    rows = []
-    for (day, task), tries in sorted(groups.items()):
-        cells = []
-        for k in range(1, most + 1):
-            those = [entry.success for entry in tries if entry.attempt == k]
-            cells.append(f"{sum(those)}/{len(those)}" if those else "")
-        rows.append({"day": day, "task": task, "cells": cells})
-    return {"attempts": list(range(1, most + 1)), "progress": rows}
+def _progress(on_arm: Sequence[Entry], tasks: Sequence[str]) -> dict[str, Any]:
+    """Success by the number of the attempt in its trial: of each task by day, and over all."""
+    days = sorted({entry.day for entry in on_arm})
+    groups = _grouped(on_arm)
+    numbers = range(1, max((entry.attempt for entry in on_arm), default=0) + 1)
+    rows, plots = [], []
+    for task in tasks:
+        of_day = {day: groups[task, day] for day in days if (task, day) in groups}
+        for day, tries in of_day.items():
+            counts = _by_number(tries)
+            cells = [_of(*counts[k]) if k in counts else "" for k in numbers]
+            rows.append({"task": task, "day": day, "cells": cells})
+        if of_day:
+            ends = [{"day": day, **_ends(tries)} for day, tries in of_day.items()]
+            plots.append({"task": task, "svg": Markup(first_and_last(task, ends, days))})
+    by_day = {day: _by_number([e for e in on_arm if e.day == day]) for day in days}
+    return {
+        "attempts": list(numbers),
+        "progress": rows,
+        "transfer": plots,
+        "curves": Markup(attempt_curves(by_day, _by_number(on_arm))) if on_arm else "",
+    }
 
 
-def _changes(sat: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Forgetting of each task that was examined more than once."""
-    by_task: dict[str, list[float]] = defaultdict(list)
-    for row in sat:
-        by_task[row["task"]].append(row["rate"])
-    return {t: forgetting(rates[0], rates[-1]) for t, rates in by_task.items() if len(rates) > 1}
+def _ends(tries: Sequence[Entry]) -> dict[str, float | None]:
+    """Success on the first and on the last attempt of the trials of a task's day."""
+    trials: dict[int, list[Entry]] = defaultdict(list)
+    for entry in tries:
+        trials[entry.trial].append(entry)
+    lasts = [max(tried, key=lambda entry: entry.attempt) for tried in trials.values()]
+    return {
+        "first": _rate([entry.success for entry in tries if entry.attempt == 1]),
+        "last": _rate([entry.success for entry in lasts if entry.attempt > 1]),
+    }
 
 
-def _forgotten(sat: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    return [(task, _signed(value)) for task, value in _changes(sat).items()]
+def _by_number(entries: Sequence[Entry]) -> dict[int, tuple[int, int]]:
+    """Number of the attempt -> successes, attempts."""
+    counts: dict[int, tuple[int, int]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.attempt):
+        good, of = counts.get(entry.attempt, (0, 0))
+        counts[entry.attempt] = (good + entry.success, of + 1)
+    return counts
 
 
-def _signed(value: float) -> str:
-    return f"{100 * value:+.1f} points"
+def _forgotten(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A task's row for people."""
+    night = row["learnt"]["night"]
+    return {
+        "task": row["task"],
+        "when": f"night {night}" if night != STUDY else "study",
+        "learnt": _interval(row["learnt"]),
+        "now": _interval(row["now"]),
+        "forgetting": _points(row["forgetting"]),
+        "fell": row["fell"],
+    }
 
 
 def _disk(stats: Mapping[str, Any]) -> dict[str, Any]:
+    """What is on the disk by kind, and how much of the limit is used."""
     used, limit = stats["used_bytes"], stats["limit_bytes"]
-    files = [(name, size(count)) for name, count in stats["disk_bytes"].items() if count]
+    kinds: dict[str, int] = dict.fromkeys((*KINDS.values(), "everything else"), 0)
+    for name, count in stats["disk_bytes"].items():
+        kind = next((kinds for start, kinds in KINDS.items() if name.startswith(start)), "")
+        kinds[kind or "everything else"] += count
+    total = sum(kinds.values())
     return {
-        "share": round(min(100.0, 100 * used / limit), 2),
         "words": f"Episodes and their cache take {size(used)} of at most {size(limit)}.",
-        "files": files,
+        "share": round(min(100.0, 100 * used / limit), 2),
+        "total": size(total),
+        "kinds": [
+            {"name": k, "size": size(n), "share": round(100 * n / total, 2), "colour": colour}
+            for (k, n), colour in zip(kinds.items(), COLOURS, strict=False)
+            if n
+        ],
     }
+
+
+def _rate(successes: Sequence[bool]) -> float | None:
+    return sum(successes) / len(successes) if successes else None
+
+
+def _grouped(entries: Iterable[Entry]) -> dict[tuple[str, int], list[Entry]]:
+    """By task and day."""
+    groups: dict[tuple[str, int], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        groups[entry.task, entry.day].append(entry)
+    return groups
+
+
+def _of(good: int, of: int) -> str:
+    return f"{good}/{of}"
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    return f"{percent(row['rate'])} [{percent(row['low'])}, {percent(row['high'])}]"
+
+
+def _points(value: float) -> str:
+    """A difference of rates in percentage points."""
+    return f"{100 * value:+.1f} points".replace("-", "−").replace("+0.0", "0.0")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"

@@ -34,7 +34,7 @@ def exams(keep: Keep, nights: Sequence[Night]) -> list[dict[str, Any]]:
     return [
         {**row, "night": night}
         for night, version in acted(keep, nights).items()
-        for row in known.get(version or "", {}).values()
+        for row in known.get(version or "", [])
     ]
 
 
@@ -68,20 +68,17 @@ def forgotten(sat: Sequence[Mapping[str, Any]], own: Iterable[Entry]) -> list[di
     return rows
 
 
-def _examined(keep: Keep, nights: Sequence[Night]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Version -> task -> exam row, from wherever it is still known."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    told = [(night["version"], night["exam"]) for night in nights]
-    told += [(version.name, version.verdict.get("exam", ())) for version in keep.versions.list()]
-    for version, rows in told:
-        for row in rows:
-            found.setdefault(version, {}).setdefault(row["task"], dict(row))
-    # A skill outlives the versions it was examined with. One that was taken in from elsewhere has
-    # another name than its task, and counts other versions.
+def _examined(keep: Keep, nights: Sequence[Night]) -> dict[str, list[dict[str, Any]]]:
+    """Version -> its exam rows, from wherever they are still known."""
+    found = {v.name: list(v.verdict.get("exam", ())) for v in keep.versions.list()}
+    found |= {night["version"]: list(night["exam"]) for night in nights}
+    outlived: dict[str, list[dict[str, Any]]] = {}
+    # A skill outlives the versions it was examined with. One that was taken in from elsewhere
+    # counts other versions; it mostly has another name than its task.
     for name in keep.skills.names():
         skill = keep.skills.history(name)[-1].skill
         if skill is not None and skill.name == skill.task:
             for sitting in skill.exams:
                 row = {"task": skill.task, **asdict(sitting)}
-                found.setdefault(sitting.policy, {}).setdefault(skill.task, row)
-    return found
+                outlived.setdefault(sitting.policy, []).append(row)
+    return outlived | found

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from daytwo.keep import Keep
 from daytwo.memory.entry import Entry
@@ -71,7 +72,7 @@ def _study(tried: Sequence[Entry], version: str | None) -> Moment:
         text += f", and of {len(own)} attempts of its own {good} succeeded"
     if version is not None:
         text += f"; then version {version} acted"
-    return Moment(STUDY, "study", tried[-1].started, f"{text}.")
+    return Moment(STUDY, "study", (own or tried)[-1].started, f"{text}.")
 
 
 def _night(night: Night, acted: str | None) -> list[Moment]:
@@ -109,20 +110,18 @@ def _believed(tried: Sequence[Entry], after: Belief | None) -> str:
     is, at an older one before its last attempt, which is all that is kept of it.
     """
     if after is not None:
-        far = _millimetres(after.mean)
-        sure = _millimetres_of(float(after.spread[OFFSET].max()))
-        return f"; after it the camera was believed to be {far} mm off (±{sure} mm)"
+        sure = _mm(after.spread[OFFSET].max())
+        return f"; after it the camera was believed to be {_off(after.mean)} off (±{sure})"
     last = max(tried, key=lambda entry: entry.attempt)
     if last.attempt > 1 and len(last.context) == len(NAMES):
-        far = _millimetres(np.asarray(last.context))
-        return f"; before its last attempt the camera was believed to be {far} mm off"
+        return f"; before its last attempt the camera was believed to be {_off(last.context)} off"
     return ""
 
 
-def _millimetres(mean: np.ndarray) -> str:
-    """Length of a believed offset."""
-    return _millimetres_of(float(np.linalg.norm(mean[OFFSET])))
+def _off(mean: ArrayLike) -> str:
+    """How far the camera is off where the hidden context is `mean`."""
+    return _mm(float(np.linalg.norm(np.asarray(mean)[OFFSET])))
 
 
-def _millimetres_of(metres: float) -> str:
-    return f"{1000 * metres:.0f}"
+def _mm(metres: float) -> str:
+    return f"{1000 * metres:.0f} mm"

@@ -12,6 +12,8 @@ from daytwo.curricula.wilson import wilson
 from daytwo.machine import describe
 from daytwo.run_folder import RunFolder, write_json
 
+sys.path.insert(0, str(Path(__file__).parent))  # tests import `made_up_days`
+
 TASKS = ("reach", "push")
 
 

@@ -4,96 +4,96 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
+from made_up_days import TASKS, MadeUp, made_up
 
-from daytwo.curricula.exam import ExamRow
-from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
 from daytwo.days import context, write_days
-from daytwo.gate import judge
-from daytwo.keep import create, opened
-from daytwo.memory.episodes import Episode
-from daytwo.memory.record import Record
-from daytwo.sim.observation import OBS_DIM
-from daytwo.sim.tasks.base import ACTION
-from daytwo.skilled import examined
-
-BOOK = Textbook(
-    name="two tasks",
-    chapters=(Chapter(name="all", exercises=(Exercise(task="reach"), Exercise(task="pick"))),),
-    exam=(ExamPaper(task="reach"), ExamPaper(task="pick")),
-)
+from daytwo.keep import opened
 
 
-def attempt(task: str, success: bool, day: int = 0, number: int = 1, driver: str = "") -> Record:
-    rng = np.random.default_rng(number)
-    episode = Episode(
-        rng.normal(size=(4, OBS_DIM)), rng.uniform(-1, 1, (3, len(ACTION))), np.zeros(3),
-        success, success, task,
-    )  # fmt: skip
-    return Record(
-        episode, "panda", driver or ("twin" if day else "mujoco"), day=day, trial=day,
-        attempt=number, context=np.array([0.03, 0.04, 0, 0, 0], np.float32) if day else np.zeros(0),
-    )  # fmt: skip
+@pytest.fixture(name="memory")
+def _memory(tmp_path: Path) -> Path:
+    """A study, a day of two trials, a night that was refused, and a day that is open."""
+    with made_up(tmp_path / "memory") as days:
+        days.study(reach=190, pick=180)
+        days.attempts("pick", "01111", "twin", day=1, trial=1, off=0.05)
+        days.attempts("pick", "001", "twin", day=1, trial=2, off=0.05)
+        days.night(reach=100, pick=190)
+        days.attempts("pick", "1", "twin", day=2, trial=3)
+    return tmp_path / "memory"
 
 
-def row(task: str, good: int) -> ExamRow:
-    return ExamRow.of(task, np.arange(200) < good)
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Path:
-    """A study, a day of five attempts, and a night that was refused."""
-    folder = tmp_path / "memory"
-    create(folder, "panda", BOOK, limit_gb=1.0)
-    with opened(folder, write=True) as keep:
-        for i in range(4):
-            keep.store.append(attempt("reach", i > 0, number=i + 1))
-            keep.store.append(attempt("pick", True, number=i + 1, driver="expert"))
-        first = [row("reach", 190), row("pick", 180)]
-        name = keep.versions.add({"policy": {"w": np.zeros(1)}}, {}, judge([], first))
-        keep.versions.switch(name)
-        examined(keep, [r.as_dict() for r in first], name, 0)
-        for k in range(1, 6):
-            keep.store.append(attempt("pick", k > 1, day=1, number=k))
-        verdict = judge([r.as_dict() for r in first], [row("reach", 100), row("pick", 190)])
-        night = verdict | {"day": 1, "version": "000002", "before": name, "attempts": 5}
-        keep.store.put("night/1", night | {"successes": 4})
-        keep.store.put("nights", 1)
-    return folder
-
-
-def test_cells_count_own_attempts_and_leave_worked_examples_out(memory: Path) -> None:
+def test_cells_count_own_attempts_and_tell_worked_examples_apart(memory: Path) -> None:
     with opened(memory) as keep:
         shown = context(keep)
-    cells = {r["task"]: r["cells"] for r in shown["heat"]}
-    assert shown["days"] == [0, 1]
-    assert cells["reach"][0] == {"rate": 0.75, "percent": "75.0 %", "successes": 3, "attempts": 4}
-    assert cells["reach"][1] is None
-    assert cells["pick"][0] is None
-    assert cells["pick"][1]["successes"] == 4
-    assert shown["examples"] == 4
-    assert shown["progress"] == [
-        {"day": 1, "task": "pick", "cells": ["0/1", "1/1", "1/1", "1/1", "1/1"]}
+    cells = {row["task"]: row["cells"] for row in shown["heat"]}
+    assert shown["days"] == [0, 1, 2]
+    assert cells["reach"] == [
+        {
+            "rate": 0.75,
+            "percent": "75 %",
+            "successes": 3,
+            "attempts": 4,
+            "examples": 4,
+            "title": "95 % interval 30.1 % to 95.4 %",
+        },
+        None,
+        None,
     ]
+    assert (cells["pick"][1]["successes"], cells["pick"][1]["attempts"]) == (5, 8)
+    assert cells["pick"][1]["examples"] == 0
 
 
-def test_the_timeline_reads_in_order(memory: Path) -> None:
+def test_a_task_that_was_only_shown_has_no_success(tmp_path: Path) -> None:
+    with made_up(tmp_path) as days:
+        days.attempts("reach", "11", "expert")
+        cell = context(days.keep)["heat"][0]["cells"][0]
+    assert cell == {"attempts": 0, "examples": 2, "title": "2 worked examples"}
+
+
+def test_attempts_are_counted_by_their_number_in_the_trial(memory: Path) -> None:
     with opened(memory) as keep:
-        day, night = context(keep)["timeline"]
-    assert day == (
-        "Day 1, trial 1: 5 attempts at pick through twin, 4 succeeded; before the last one the "
-        "camera was believed to be 50 mm off."
-    )
-    assert night.startswith("Night 1: version 000002 does not act, 000001 stays; reach fell from")
+        shown = context(keep)
+    assert shown["attempts"] == [1, 2, 3, 4, 5]
+    assert shown["progress"] == [
+        {"task": "pick", "day": 1, "cells": ["0/2", "1/2", "2/2", "1/1", "1/1"]},
+        {"task": "pick", "day": 2, "cells": ["1/1", "", "", "", ""]},
+    ]
+    assert [plot["task"] for plot in shown["transfer"]] == ["pick"]
 
 
 def test_a_night_that_was_refused_forgets_nothing(memory: Path) -> None:
     with opened(memory) as keep:
         shown = context(keep)
-    assert dict(shown["forgotten"]) == {"reach": "+0.0 points", "pick": "+0.0 points"}
+    assert shown["refused"] == [1]
+    assert [(row["task"], row["forgetting"]) for row in shown["forgotten"]] == [
+        ("reach", "0.0 points")
+    ]  # pick was learnt by that night
+    assert shown["lead"].startswith("Version 000001 acts. It forgot nothing")
+
+
+def test_what_was_lost_is_in_the_lead(tmp_path: Path) -> None:
+    def lead(days: MadeUp) -> str:
+        return str(context(days.keep)["lead"])
+
+    with made_up(tmp_path) as days:
+        days.study(reach=190, pick=190)
+        days.night(reach=190, pick=185)
+        assert lead(days).endswith("pick lost most, 2.5 points.")
+        days.night(reach=190, pick=180)
+        days.night(reach=190, pick=174)
+        assert lead(days) == "Version 000004 acts. Below what was once learnt: pick."
+
+
+def test_what_comes_next_is_a_command(memory: Path) -> None:
+    with opened(memory) as keep:
+        assert context(keep)["next"] == {
+            "words": "Day 2 is open; 1 attempt waits for the night.",
+            "command": f"daytwo consolidate --memory {memory}",
+        }
 
 
 def test_the_page_is_one_file_and_needs_no_arrays(memory: Path, tmp_path: Path) -> None:
@@ -103,16 +103,52 @@ def test_the_page_is_one_file_and_needs_no_arrays(memory: Path, tmp_path: Path) 
     db.close()
     with opened(memory) as keep:
         page = write_days(keep, tmp_path / "days.html").read_text()
-    assert "<svg" in page
-    assert "000001 stays" in page
-    assert not re.search(r'(src|href)="http', page)
+    assert page.count("<svg") == 3
+    assert "no, 000001 stays" in page
+    assert ">600<" in page, "the night's updates"
+    assert "Day 1, trial 1: 5 attempts at pick" in page
+    assert "+ 4 shown" in page
+    assert not re.search(r'(src|href|url)[=(]"?(http|//)', page)
+
+
+def test_every_element_is_closed_and_no_id_is_given_twice(tmp_path: Path) -> None:
+    with made_up(tmp_path / "memory") as days:
+        days.study(reach=190, pick=180)
+        for task in TASKS:  # two plots that are alike
+            days.attempts(task, "01", "twin", day=1, trial=1)
+        page = write_days(days.keep, tmp_path / "days.html").read_text()
+    seen: list[str] = []
+
+    class Reader(HTMLParser):
+        stack: list[str] = []  # noqa: RUF012
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            seen.extend(value or "" for name, value in attrs if name == "id")
+            if tag not in ("meta", "br"):
+                self.stack.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert self.stack.pop() == tag
+
+    reader = Reader()
+    reader.feed(page)
+    assert reader.stack == []
+    assert len(seen) == len(set(seen))
+
+
+def test_what_lies_on_the_disk_is_told_by_kind(memory: Path) -> None:
+    with opened(memory) as keep:
+        disk = context(keep)["disk"]
+    kinds = {kind["name"]: kind["share"] for kind in disk["kinds"]}
+    assert {"episodes", "versions of the policy", "skills"} <= kinds.keys()
+    assert sum(kinds.values()) == pytest.approx(100, abs=0.1)
+    assert "of at most 1 GB" in disk["words"]
 
 
 def test_a_memory_without_days_says_what_comes_next(tmp_path: Path) -> None:
-    create(tmp_path / "memory", "panda", BOOK, limit_gb=1.0)
-    with opened(tmp_path / "memory") as keep:
-        shown = context(keep)
-        page = write_days(keep, tmp_path / "days.html").read_text()
+    with made_up(tmp_path / "memory") as days:
+        shown = context(days.keep)
+        page = write_days(days.keep, tmp_path / "days.html").read_text()
     assert shown["headline"] == "Before the first day"
-    assert "daytwo deploy TASK" in page
-    assert "daytwo consolidate" in page
+    assert f"daytwo deploy pick --memory {tmp_path / 'memory'}" in page
+    assert "<svg" not in page

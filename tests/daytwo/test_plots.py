@@ -1,6 +1,6 @@
 import xml.etree.ElementTree as ET
 
-from daytwo.plots import learning_curves
+from daytwo.plots import attempt_curves, exam_curves, first_and_last, learning_curves
 
 PROBES = [
     {"wall_s": 0.0, "chapter": 1, "success": {"reach": 0.0}},
@@ -25,3 +25,28 @@ def test_one_element_with_a_legend_in_the_pages_own_ink() -> None:
 def test_same_rows_same_picture_and_no_rows_an_empty_one() -> None:
     assert learning_curves(PROBES, ("reach",)) == learning_curves(PROBES, ("reach",))
     ET.fromstring(learning_curves([], ("reach",)))
+
+
+def words(svg: str) -> set[str]:
+    return {text.strip() for text in ET.fromstring(svg).itertext()}
+
+
+def test_exams_begin_with_the_study() -> None:
+    rows = [{"task": "reach", "night": n, "rate": 0.9, "low": 0.85, "high": 0.94} for n in range(3)]
+    assert {"study", "1", "2", "night", "reach"} <= words(exam_curves(rows, ("reach", "push")))
+    assert "push" not in words(exam_curves(rows, ("reach", "push")))
+    assert exam_curves(rows, ("reach",)) != exam_curves(rows, ("reach",), refused=[1])
+
+
+def test_attempts_of_few_days_and_of_none_but_the_first() -> None:
+    days = {day: {1: (0, 2), 2: (1, 2)} for day in (1, 2, 3)}
+    found = words(attempt_curves(days, {1: (0, 6), 2: (3, 6)}))
+    assert {"day 1", "day 3", "all days"} <= found
+    assert "day 2" not in found
+    assert {"day 1", "all days"} <= words(attempt_curves({1: {1: (1, 1)}}, {1: (1, 1)}))
+
+
+def test_a_long_axis_is_not_crowded() -> None:
+    rows = [{"day": day, "first": 0.0, "last": None} for day in range(1, 41)]
+    ticks = [word for word in words(first_and_last("reach", rows, range(1, 41))) if word.isdigit()]
+    assert 4 <= len(ticks) <= 9
