@@ -99,7 +99,8 @@ def _file(keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]
     keep.store.put(f"night/{day}", night)
     if verdict["promoted"]:
         keep.store.put(TAUGHT, verdict["taught"])
-    keep.store.put("nights", day)  # the day is over, whatever the gate said
+    # The day is over, whatever the gate said, and the next comes after those of merged memories.
+    keep.store.put("nights", max(day, keep.store.last_day()))
     shutil.rmtree(keep.folder / NIGHT, ignore_errors=True)
     keep.versions.keep(VERSIONS)
     keep.skills.keep(VERSIONS)
@@ -136,10 +137,10 @@ def _night(keep: Keep, day: int, updates: int) -> tuple[Learner, int, int]:
 
 
 def _past(keep: Keep, task: str, day: int, new: set[int]) -> list[Episode]:
-    """Episodes of a task from before today: the latest worked examples, successes and failures,
+    """Episodes of a task from other days than today: the latest worked examples, successes and failures,
     as many of each as there is room for; without the worked examples that are `new`.
     """
-    earlier = [e for e in keep.store.find(task=task) if e.day < day and e.id not in new]
+    earlier = [e for e in keep.store.find(task=task) if e.day != day and e.id not in new]
     kinds: list[Sequence[Entry]] = [
         [e for e in earlier if e.driver == "expert"],
         [e for e in earlier if e.driver != "expert" and e.success],

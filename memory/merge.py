@@ -26,10 +26,11 @@ class Merged:
     dropped: list[int] = field(default_factory=list)  # to stay under the limit
 
 
-def merge(store: Store, other: str | Path) -> Merged:
+def merge(store: Store, other: str | Path, today: int = STUDY) -> Merged:
     """Take another memory's episodes in, in one transaction; the other one is only read.
 
-    Days and trials that are new here get the next free numbers, in their order; study (day 0)
+    Days and trials that are new here get the next free numbers, in their order, after `today`,
+    the day that has begun here whether anything was attempted on it yet or not; study (day 0)
     stays day 0. An episode that is already here is not taken again, and tells which day and trial
     here are its day and trial there: merging twice does nothing the second time. Small state
     (`get`, `put`) stays what it is here.
@@ -51,20 +52,22 @@ def merge(store: Store, other: str | Path) -> Merged:
             theirs.execute("BEGIN")  # one moment of it, should it be written to meanwhile
             try:
                 with store.writing() as ours:
-                    merged = _take(ours, theirs, source.path)
+                    merged = _take(ours, theirs, source.path, today)
             finally:
                 theirs.execute("ROLLBACK")
     return Merged(merged.taken, merged.known, merged.days, shrink(store))
 
 
-def _take(ours: sqlite3.Connection, theirs: sqlite3.Connection, path: Path) -> Merged:
+def _take(
+    ours: sqlite3.Connection, theirs: sqlite3.Connection, path: Path, today: int
+) -> Merged:
     query = "SELECT content, day, trial FROM episode ORDER BY id"
     here = {content: place for content, *place in ours.execute(query)}
     there = theirs.execute(query).fetchall()
     matched = [(here[content], (day, trial)) for content, day, trial in there if content in here]
     days = {STUDY: STUDY} | {day: mine[0] for mine, (day, _) in reversed(matched)}
     trials = {trial: mine[1] for mine, (_, trial) in reversed(matched)}
-    _number(days, (day for _, day, _ in there), [day for day, _ in here.values()])
+    _number(days, (day for _, day, _ in there), [today, *(day for day, _ in here.values())])
     _number(trials, (trial for *_, trial in there), [trial for _, trial in here.values()])
     taken = []
     for (id,) in theirs.execute("SELECT id FROM episode ORDER BY id"):

@@ -11,9 +11,8 @@ from daytwo.memory.replay import Layout
 class Past:
     """One reservoir a task; every task is drawn equally often, however much is kept of it.
 
-    Beside each transition stands the action that the policy took there when the task was last
-    learnt: cloning it keeps old behaviour where it matters (ClonEx-SAC, Wolczyk et al., NeurIPS
-    2022).
+    Beside each transition stands the action to keep there: cloning it keeps old behaviour where it
+    matters (ClonEx-SAC, Wolczyk et al., NeurIPS 2022).
 
     Args:
         layout: columns of a row.
@@ -36,7 +35,7 @@ class Past:
         return tuple(self._kept)
 
     def keep(self, task: str, rows: Tensor, actions: Tensor) -> None:
-        """Keep `rows` (k, width) and the policy's `actions` (k, a) there in place of the task's.
+        """Keep `rows` (k, width) and the `actions` (k, a) to take there in place of the task's.
 
         Raises:
             ValueError: there is no row.

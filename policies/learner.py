@@ -140,6 +140,8 @@ class Learner(SAC):
     def end_day(self, task: str, size: int = 20_000) -> None:
         """Today's practice becomes the past of `task`: a quarter of it any, the rest what worked.
 
+        Of what worked the action that did is the behaviour to keep, of the rest the policy's own.
+
         Args:
             task: its name in the past; what was kept of it before gives way.
             size: transitions kept at most.
@@ -147,16 +149,21 @@ class Learner(SAC):
         if len(self.practice) == 0:
             raise InputError(f"end_day({task!r}): nothing was practised today")
         n_good = min(len(self.successes), 3 * size // 4)
-        rows = [self.practice.sample(min(size - n_good, len(self.practice)), self.rng)]
-        if n_good:
-            rows.append(self.successes.sample(n_good, self.rng))
-        self.keep(task, torch.cat(rows))
+        good = self.successes.sample(n_good, self.rng) if n_good else None
+        self.keep(task, self.practice.sample(min(size - n_good, len(self.practice)), self.rng), good)
 
-    def keep(self, task: str, rows: Tensor) -> None:
-        """Make transitions `rows` (k, width) the past of `task`, with what the policy does there
-        now as the behaviour to keep.
+    def keep(self, task: str, rows: Tensor, good: Tensor | None = None) -> None:
+        """Make transitions the past of `task`, each with the behaviour to keep there.
+
+        Args:
+            task: its name in the past; what was kept of it before gives way.
+            rows: (k, width), of any kind: kept with what the policy does there now.
+            good: (m, width), of worked examples and successes: kept with what worked there, so
+                that a task which was left half learnt goes on getting better.
         """
-        self.past.keep(task, rows, self.act(rows[:, : self.layout.obs]))
+        good = rows[:0] if good is None else good
+        behaviour = [self.act(rows[:, : self.layout.obs]), self.layout.split(good)[1]]
+        self.past.keep(task, torch.cat([rows, good]), torch.cat(behaviour))
 
     @torch.no_grad()
     def act(self, obs: Tensor) -> Tensor:

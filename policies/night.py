@@ -22,8 +22,9 @@ def prepare(
     """Lay out what a night learns from.
 
     Today's episodes are practice, and those that succeeded are what worked. Of each task in the
-    past, transitions are kept with what the policy does there now: that behaviour is to stay.
-    Worked examples that came in today are cloned for what they show.
+    past, transitions are kept: those of an episode that succeeded with what was done, the others
+    with what the policy does there now. Worked examples that came in today are cloned for what
+    they show.
 
     Args:
         learner: to be taught; its practice so far is put away.
@@ -34,9 +35,12 @@ def prepare(
     """
     learner.begin_day()
     for task, episodes in past.items():
-        rows = torch.cat([_rows(learner, episode) for episode in episodes])
+        kept = list(episodes)
+        rows = torch.cat([_rows(learner, episode) for episode in kept]).to(learner.device)
+        good = torch.tensor([e.success for e in kept for _ in range(len(e))], device=rows.device)
         chosen = torch.randperm(len(rows), generator=learner.rng, device=learner.device)[:per_task]
-        learner.keep(task, rows.to(learner.device)[chosen])
+        rows, good = rows[chosen], good[chosen]
+        learner.keep(task, rows[~good], rows[good])
     if examples:
         learner.teach(examples)
     for episode in (*today, *examples):

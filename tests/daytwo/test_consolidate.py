@@ -26,6 +26,7 @@ from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
 from daytwo.deploy import Try, deploy, open_driver
 from daytwo.errors import InputError
 from daytwo.keep import Keep, create, opened
+from daytwo.memory.merge import merge
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.screen import Screen
@@ -262,6 +263,24 @@ def test_a_night_that_ended_after_the_gate_is_filed_and_not_judged_twice(lend: L
         assert keep.day == 2
         assert [v.name for v in keep.versions.list()] == ["000001", "000002"]
         assert len(keep.skills.get("reach").exams) == 1 + night["promoted"]
+
+
+def test_the_next_day_comes_after_the_days_of_a_merged_memory(
+    lend: Lend, tmp_path: Path
+) -> None:
+    folder = lend()
+    shutil.copytree(folder, tmp_path / "other")
+    with opened(tmp_path / "other", write=True) as other:
+        for day in (5, 6):
+            record = next(iter(other.store.records(driver="expert")))
+            other.store.append(replace(record, day=day, driver="twin", started=f"2026-01-0{day}"))
+    with opened(folder, write=True) as keep:
+        assert merge(keep.store, tmp_path / "other", keep.day).days == {0: 0, 1: 1, 5: 2, 6: 3}
+        assert keep.day == 1
+        judged(consolidate(keep, UPDATES))
+        assert keep.day == 4
+        with pytest.raises(InputError, match="nothing was attempted on day 4"):
+            consolidate(keep, UPDATES)
 
 
 def test_a_learner_that_spoils_itself_overnight_does_not_act(

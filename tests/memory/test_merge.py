@@ -126,3 +126,8 @@ def test_a_merge_keeps_the_limit(two: tuple[Store, Path]) -> None:
     assert merged.dropped
     assert store.used_bytes() < store.limit_gb * 1e9
     assert set(merged.taken) <= {entry.id for entry in store.find()}
+
+
+def test_their_days_come_after_the_day_that_has_begun_here(two: tuple[Store, Path]) -> None:
+    store, other = two
+    assert min(here for there, here in merge(store, other, today=40).days.items() if there) == 41

@@ -91,8 +91,18 @@ def test_a_new_day_starts_with_fresh_moments_and_an_empty_practice() -> None:
     assert not learner.critic_optimizer.state
     assert learner.past.tasks == ("one",)
     assert len(learner.past) <= 200
-    rows, actions = learner.past.sample(50, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(actions, learner.act(rows[:, :5]))
+
+
+def test_of_what_worked_the_action_that_did_is_kept_and_of_the_rest_the_policys() -> None:
+    learner = Learner(Contrary(1), config=CONFIG, seed=0).learn(120)
+    learner.teach(show(1))
+    learner.end_day("one", size=200)
+    rows, actions = learner.past.sample(500, torch.Generator().manual_seed(0))
+    shown = learner.layout.split(rows)[1]
+    by_policy = torch.isclose(actions, learner.act(rows[:, :5]), atol=1e-5).all(1)
+    as_shown = (actions == shown).all(1)
+    assert (by_policy | as_shown).all()
+    assert 0.15 < (by_policy & ~as_shown).float().mean() < 0.35
 
 
 def test_a_day_without_practice_cannot_end() -> None:
