@@ -10,7 +10,7 @@ import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -25,15 +25,17 @@ from daytwo.curricula.continual import area, bootstrap, forgetting, forward_tran
 from daytwo.curricula.exam import Exam
 from daytwo.curricula.examples import worked_examples
 from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
+from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.sim.arms import load_arm
 from daytwo.sim.observation import SCALE
 from daytwo.sim.vec_env import BatchVecEnv
 
 # Worked examples of each day, in the order of the days.
-EXAMPLES = {"reach": 64, "push": 200, "pick": 64, "place": 64, "unstack": 64, "stack": 96}
+EXAMPLES = {"reach": 64, "push": 240, "pick": 64, "place": 64, "unstack": 64, "stack": 64}
 TASKS = tuple(EXAMPLES)
-METHODS = ("daytwo", "fine_tuning", "replay", "ewc", "all_at_once")
+METHODS = ("daytwo", "not_renewed", "fine_tuning", "replay", "ewc", "all_at_once")
+OURS = ("daytwo", "not_renewed")  # with what is new in it, and without
 ALONE = "alone"  # each task by a learner of its own: what transfer is reckoned against
 UPDATES = 750  # gradient updates a day
 CLONING = 500  # of these, cloning before practice
@@ -41,8 +43,9 @@ SIMULATIONS = 64  # one step of all of them an update of practice
 KEPT = 20_000  # transitions of a day that stay
 EWC_WEIGHT = 1.0  # the best of 1, 10, 100, 1000 on the first three days
 PAPER = 200  # exam attempts a task
-LOOKS = (0, 50, 100, 150, 200, 300, 400, 500, 600, 750)  # updates at which the curve is taken
-LOOK = 64  # attempts of each
+LOOKS = (0, 50, 100, 150, 200, 300, 500, 750)  # updates at which the curve is taken
+LOOK = 48  # attempts of each
+CONFIG = LearnerConfig(warm_updates=CLONING)
 CHANCE = 0.90  # of the intervals
 
 
@@ -109,12 +112,13 @@ def take_course(method: str, seed: int) -> Course:
     looks = [paper.model_copy(update={"attempts": LOOK}) for paper in papers]
     look = Exam(arm, looks, threads=1, space=PROBE)
     course = Course()
+    config = replace(CONFIG, renew=0.0) if method == "not_renewed" else CONFIG
     learner: Learner | None = None
     ewc: Ewc | None = None
     for tasks in [TASKS] if method == "all_at_once" else [(task,) for task in TASKS]:
         env = BatchVecEnv(arm, tasks, SIMULATIONS, threads=1)
         if learner is None or method == ALONE:
-            learner = Learner(env, scale=SCALE, seed=seed, device="cpu")
+            learner = Learner(env, None, config, SCALE, seed=seed, device="cpu")
             ewc = Ewc(learner, EWC_WEIGHT) if method == "ewc" else None
         else:
             learner.set_env(env)
@@ -129,7 +133,7 @@ def take_course(method: str, seed: int) -> Course:
             course.curves[tasks[0]] = watch.success
         for row in exam.sit(by(learner), tasks=tasks):
             course.learnt[row.task] = row.rate
-        if method == "daytwo":
+        if method in OURS:
             learner.end_day(tasks[0], KEPT)
         if ewc is not None:
             ewc.end_day()

@@ -74,6 +74,7 @@ def _learn(r: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _continual(r: dict[str, Any]) -> list[tuple[str, str, str]]:
     days = len(r["settings"]["worked_examples"])
     labels = {
+        "not_renewed": "without renewing the actor",
         "fine_tuning": "fine-tuning",
         "replay": "replay",
         "ewc": "EWC",

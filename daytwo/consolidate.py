@@ -54,13 +54,7 @@ def consolidate(
     Raises:
         InputError: nothing was attempted and no example came in since the last night.
     """
-    day = keep.day
-    today = keep.store.find(day=day)
-    if not today and not untaught(keep):
-        raise InputError(
-            f"memory {keep.folder}: nothing was attempted on day {day} and no worked example came "
-            "in; there is nothing to consolidate"
-        )
+    day, today = keep.day, attempted(keep)
     judged = [v for v in keep.versions.list() if v.verdict.get("day") == day]
     if judged:  # the last night ended between the gate and its filing
         return _file(keep, today, judged[-1].name, dict(judged[-1].verdict))
@@ -81,6 +75,21 @@ def consolidate(
     verdict = judge(before, exam.sit(by(learner)))
     verdict |= {"day": day, "updates": updates, "before": keep.versions.current, "taught": taught}
     return _file(keep, today, keep.add_version(learner, verdict), verdict)
+
+
+def attempted(keep: Keep) -> list[Entry]:
+    """Today's attempts.
+
+    Raises:
+        InputError: there is none, nor a new worked example.
+    """
+    today = keep.store.find(day=keep.day)
+    if not today and not untaught(keep):
+        raise InputError(
+            f"memory {keep.folder}: nothing was attempted on day {keep.day} and no worked example "
+            "came in; there is nothing to consolidate"
+        )
+    return today
 
 
 def _file(keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]) -> dict[str, Any]:

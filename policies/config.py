@@ -19,7 +19,9 @@ class LearnerConfig:
     hidden: int = 256  # units in each of the two hidden layers of actor and critics
     batch_size: int = 512  # transitions an update learns from
     good_share: float = 0.5  # of the batch, from worked examples and own successes
-    past_share: float = 0.34  # of the batch, from tasks that are not practised today
+    past_share: float = 0.1  # of the batch, from each task that is not practised today
+    past_most: float = 0.5  # of the batch, from all of these together
+    renew: float = 1.0  # what a fresh actor counts for beside each known task, when one is new
     anchor: float = 5.0  # weight of keeping what the policy did in those
     discount: float = 0.97  # per step
     tau: float = 0.01  # how far the target critics follow each update
@@ -46,7 +48,7 @@ class LearnerConfig:
             if not isinstance(value, int if whole else int | float) or not math.isfinite(value):
                 kind = "whole" if whole else "finite"
                 raise InputError(f"{field.name} must be a {kind} number; found {value!r}")
-            if field.name in ("good_share", "past_share", "discount", "tau"):
+            if field.name in ("good_share", "past_share", "past_most", "discount", "tau"):
                 if not 0 <= value <= 1:
                     raise InputError(f"{field.name} must lie in [0, 1]; found {value}")
             elif field.name != "entropy_per_action" and not value >= 0:

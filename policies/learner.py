@@ -27,6 +27,7 @@ from daytwo.memory.replay import Layout, Replay, Successes, with_bounds
 from daytwo.policies.cloning import cloning_loss
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.mlp import Tape
+from daytwo.policies.networks import Actor
 from daytwo.policies.policy import LearnerPolicy, check_finite, check_spaces
 from daytwo.policies.precision import take_fast_products
 from daytwo.policies.resume import OPTIMIZERS, read, write
@@ -132,7 +133,7 @@ class Learner(SAC):
         size = self.config.success_size
         self.practice = Replay(self.config.practice_size, self.n_envs, self.layout, self.device)
         self.successes = Successes(size, self.layout, self.device)
-        self.uncloned = 0  # 1 while there are worked examples that were not cloned yet
+        self.uncloned = 0  # cloning updates that worked examples taken in are still due
         # Moments of yesterday's gradients, small at its end, would make today's first steps huge.
         self._optimizers(self.config)
         self._begin_anew = True
@@ -173,6 +174,9 @@ class Learner(SAC):
     def teach(self, demos: Demonstrations) -> None:
         """Take worked examples in; `learn` clones them before it practises.
 
+        Where the day's first show a task that is not in the past, the actor gives up a share of
+        what it knows, which the past brings back.
+
         Raises:
             InputError: there is none, or it does not fit; says which.
         """
@@ -181,10 +185,29 @@ class Learner(SAC):
             raise InputError("demos: there is no episode in them; give None to do without")
         check_layout(episodes, self.layout.obs, self.layout.action)
         scaled = [self._scaled(episode) for episode in episodes]
+        shown, known = {episode.task for episode in episodes}, set(self.past.tasks)
+        if known and not shown <= known and len(self.successes.examples) == 0:
+            self._renew()
         self.successes.teach(scaled, self.config.discount)
         obs = self.layout.split(self.successes.examples)[0]
         self.policy.scale.update(obs)
-        self.uncloned = 1
+        self.uncloned = self.config.warm_updates
+
+    @torch.no_grad()
+    def _renew(self) -> None:
+        """Mix the actor with a fresh one, which counts `renew` times each task that is known.
+
+        A network that went on from the last task learns a new one slower, and worse, than one that
+        was shrunk and perturbed (Ash and Adams, "On warm-starting neural network training", NeurIPS
+        2020). The more tasks it has learnt, the more it holds that serves the next.
+        """
+        config, known = self.config, len(self.past.tasks)
+        with torch.random.fork_rng(devices=[]):
+            draw = torch.randint(2**31, (), generator=self.rng, device=self.device)
+            torch.manual_seed(int(draw))
+            fresh = Actor(self.layout.obs, self.layout.action, config.hidden, config.noise)
+        share = config.renew / (known + config.renew)
+        self.policy.actor.flat.lerp_(fresh.flat.to(self.device), share)
 
     def _scaled(self, episode: Any) -> Any:
         """The episode with its actions in [-1, 1], as inside the learner."""
@@ -225,8 +248,7 @@ class Learner(SAC):
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
         callback.on_training_start(locals(), globals())
-        if self.uncloned:
-            self.imitate(self.config.warm_updates)
+        self.imitate(self.uncloned)
         while self.num_timesteps < total and self._step(callback):
             if (self.num_timesteps // self.n_envs) % log_interval == 0:
                 self.logger.record("train/n_updates", self.n_updates, exclude="tensorboard")
@@ -305,7 +327,7 @@ class Learner(SAC):
     def imitate(self, updates: int) -> None:
         """Clone the worked examples, and what is to be kept of the past, before practice."""
         self.actor_optimizer.param_groups[0]["lr"] = self.config.warm_rate
-        n_past = int(self.config.past_share * self.config.batch_size) if len(self.past) else 0
+        n_past = self._n_past()
         n_good = self.config.batch_size - n_past
         for _ in range(updates):
             obs, shown, *_ = self.layout.split(self.successes.sample(n_good, self.rng))
@@ -316,7 +338,9 @@ class Learner(SAC):
             self._descend(self.actor_optimizer, cloning_loss(mean, shown))
         self.actor_optimizer.param_groups[0]["lr"] = self.config.actor_rate
         self.n_updates += updates
-        self.cloned, self.uncloned = self.n_updates, 0
+        if updates:
+            self.cloned = self.n_updates
+        self.uncloned = max(0, self.uncloned - updates)
 
     @torch.no_grad()
     def update(self) -> None:
@@ -326,7 +350,7 @@ class Learner(SAC):
         `daytwo.policies.mlp` for why.
         """
         config, policy = self.config, self.policy
-        n_past = int(config.past_share * config.batch_size) if len(self.past) else 0
+        n_past = self._n_past()
         n_good = int(config.good_share * (config.batch_size - n_past)) if len(self.successes) else 0
         parts = [self.practice.sample(config.batch_size - n_past - n_good, self.rng)]
         if n_good:
@@ -376,6 +400,11 @@ class Learner(SAC):
         policy.critic_target.flat.lerp_(policy.critic.flat, self.tau)
         self.n_updates += 1
         self.curves = {"critic_loss": off_target.square(), "value": value, "ent_coef": entropy}
+
+    def _n_past(self) -> int:
+        """Transitions of a batch that come from the past: as many of each task, while few."""
+        share = min(self.config.past_share * len(self.past.tasks), self.config.past_most)
+        return int(share * self.config.batch_size)
 
     @staticmethod
     def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

@@ -31,13 +31,13 @@ class MLP(nn.Module):
         sizes: units of input, hidden layers and output.
         n: perceptrons; each layer is one batched product.
         norm: normalise hidden layers before the ReLU, without affine parameters (Ba et al., "Layer
-            Normalization", 2016).
+            Normalization", 2016); this much is added to the variance. 0: do not.
     """
 
     ones: Tensor
     zeros: Tensor
 
-    def __init__(self, sizes: tuple[int, ...], n: int = 1, norm: bool = False) -> None:
+    def __init__(self, sizes: tuple[int, ...], n: int = 1, norm: float = 0.0) -> None:
         super().__init__()
         self.n, self.norm = n, norm
         self.shapes = [s for i, o in pairwise(sizes) for s in ((n, i, o), (n, 1, o))]
@@ -82,7 +82,7 @@ class MLP(nn.Module):
             if self.norm:  # given a weight, if only of ones, PyTorch takes its faster loop
                 units = z.shape[-1:]
                 one, zero = self.ones[: units[0]], self.zeros[: units[0]]
-                y, mean, rstd = torch.native_layer_norm(z, units, one, zero, 1e-5)
+                y, mean, rstd = torch.native_layer_norm(z, units, one, zero, self.norm)
                 kept.append((h, z, mean, rstd))
                 h = y.relu_()
             else:

@@ -60,11 +60,12 @@ class Actor(MLP):
     """Gaussian over actions, squashed by tanh (Haarnoja et al., 2018, app. C).
 
     Layer normalisation here too: a new task is then learnt quickly by a network that has learnt
-    others before (Lyle et al., "Understanding plasticity in neural networks", 2023).
+    others before (Lyle et al., "Understanding plasticity in neural networks", 2023). Where a goal
+    is near every input is small; a tenth added to the variance keeps noise small there too.
     """
 
     def __init__(self, obs_dim: int, action_dim: int, hidden: int, noise: float) -> None:
-        super().__init__((obs_dim, hidden, hidden, 2 * action_dim), norm=True)
+        super().__init__((obs_dim, hidden, hidden, 2 * action_dim), norm=0.1)
         with torch.no_grad():  # start with the same small noise in every state
             weight, bias = self.layers()[-1]
             weight[..., action_dim:] = 0.0
@@ -118,7 +119,7 @@ class Critics(MLP):
     """
 
     def __init__(self, obs_dim: int, action_dim: int, hidden: int) -> None:
-        super().__init__((obs_dim + action_dim, hidden, hidden, 1), n=2, norm=True)
+        super().__init__((obs_dim + action_dim, hidden, hidden, 1), n=2, norm=1e-5)
 
     def values(self, obs: Tensor, action: Tensor, tape: Tape | None = None) -> Tensor:
         """Values (2, b) of observations (b, o) and actions (b, a)."""

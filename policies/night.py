@@ -18,6 +18,7 @@ def prepare(
     past: Mapping[str, Iterable[Episode]],
     examples: Sequence[Episode] = (),
     per_task: int = 20_000,
+    cloning: int = 300,
 ) -> None:
     """Lay out what a night learns from.
 
@@ -32,6 +33,7 @@ def prepare(
         past: task -> worked examples and attempts of study and earlier days.
         examples: worked examples that it was not taught yet.
         per_task: transitions of each task kept at most, drawn at random.
+        cloning: updates that the night begins with where there are such examples.
     """
     learner.begin_day()
     for task, episodes in past.items():
@@ -43,6 +45,7 @@ def prepare(
         learner.keep(task, rows[~good], rows[good])
     if examples:
         learner.teach(examples)
+        learner.uncloned = cloning
     for episode in (*today, *examples):
         rows = _rows(learner, episode)
         for t in range(len(rows)):
@@ -69,7 +72,10 @@ def rehearse(
     for done in range(updates):
         if not go_on(done):
             return done
-        learner.update()
+        if learner.uncloned:
+            learner.imitate(1)
+        else:
+            learner.update()
     return updates
 
 

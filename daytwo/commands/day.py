@@ -88,13 +88,14 @@ def consolidate(
     as_json: AsJson = False,
 ) -> None:
     """Sleep: learn from today and the past, sit every exam, and promote only what fell nowhere."""
-    from daytwo.consolidate import UPDATES, consolidate
+    from daytwo.consolidate import UPDATES, attempted, consolidate
     from daytwo.keep import opened
     from daytwo.screen import Screen, stopping
 
     screen = Screen(console(as_json))
     with opened(memory, write=True) as keep, stopping() as stop:
         of = updates or UPDATES
+        attempted(keep)  # else there is no night to announce
         with screen.counting(f"Night after day {keep.day}", of) as done:
             night = consolidate(keep, of, stop, done)
     if night is None:

@@ -98,6 +98,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(
 def test_a_night_after_nothing_is_refused(run: Daytwo, empty: Path) -> None:
     _, err = run("consolidate", "--memory", empty, "--json", expect=2)
     assert "memory m: nothing was attempted on day 1" in err.splitlines()[-1]
+    assert "Night after" not in err
     assert not list(empty.glob("versions/*"))
 
 

@@ -12,6 +12,7 @@ from point_env import PointEnv
 
 from daytwo.errors import InputError
 from daytwo.memory.episodes import Episode
+from daytwo.memory.past import Past
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.policies.night import prepare, rehearse
@@ -119,6 +120,34 @@ def test_examples_taught_later_are_cloned_before_practice() -> None:
     assert learner.cloned >= cloned + CONFIG.warm_updates
 
 
+@pytest.mark.parametrize("known", [1, 2, 4])
+def test_for_a_new_task_the_actor_gives_up_as_much_as_each_known_one_is_worth(known: int) -> None:
+    learner = Learner(Contrary(1), demos=show(1), config=CONFIG, seed=0)
+    for i in range(known):
+        learner.keep(str(i), learner.successes.examples)
+    learner.begin_day()
+    before = learner.policy.actor.flat.detach().clone()
+    learner.teach(show(-1, 2))
+    after = learner.policy.actor.flat.detach().clone()
+    fresh = before + (known + 1) * (after - before)
+    assert not torch.allclose(fresh, before)
+    learner.teach(show(-1, 2))
+    assert torch.equal(learner.policy.actor.flat, after), "only once a day"
+    weight = learner.policy.actor.layers()[-1][0]
+    assert weight.shape[-1] == 4  # means and log standard deviations of two actions
+    ends = fresh[-(weight.numel() + 4) : -4].view(weight.shape)
+    torch.testing.assert_close(ends[..., 2:], torch.zeros_like(ends[..., 2:]), atol=1e-5, rtol=0)
+
+
+def test_a_task_that_is_known_leaves_the_actor_as_it_is() -> None:
+    learner = Learner(Contrary(1), demos=show(1), config=CONFIG, seed=0)
+    learner.keep("1", learner.successes.examples)
+    learner.begin_day()
+    before = learner.policy.actor.flat.detach().clone()
+    learner.teach(show(1, 3))
+    assert torch.equal(learner.policy.actor.flat, before)
+
+
 def test_a_night_learns_today_and_keeps_the_past() -> None:
     learner = taught(past=True)
     today = [
@@ -131,6 +160,7 @@ def test_a_night_learns_today_and_keeps_the_past() -> None:
     def away() -> float:
         return float(np.abs(learner.predict(obs, deterministic=True)[0] - asked).mean())
 
+    learner.past = Past(learner.layout, learner.device)  # a version is kept without its past
     before, far = error(learner, -1), away()
     prepare(learner, today, {"-1": show(-1)})
     assert rehearse(learner, 200) == 200

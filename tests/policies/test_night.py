@@ -45,9 +45,9 @@ def test_today_is_practice_and_its_successes_are_what_worked() -> None:
     assert len(learner.past) == 0
 
 
-def test_of_the_past_stays_what_the_policy_does_there_now() -> None:
+def test_of_the_past_stays_what_worked_and_else_what_the_policy_does_there_now() -> None:
     learner = tired()
-    past = {"reach": show(2, seed=2), "push": show(3, seed=3)}
+    past = {"reach": show(2, seed=2), "push": [failed(e) for e in show(3, seed=3)]}
     prepare(learner, show(1), past)
     assert set(learner.past.tasks) == {"reach", "push"}
     state = learner.past.state_dict()
@@ -56,7 +56,8 @@ def test_of_the_past_stays_what_the_policy_does_there_now() -> None:
         expected = rows_of(learner, episodes)
         order, wanted = kept[:, 0].argsort(), expected[:, 0].argsort()
         assert torch.equal(kept[order], expected[wanted])
-        assert torch.allclose(actions, learner.act(kept[:, : learner.layout.obs]), atol=1e-6)
+        obs, done = learner.layout.split(kept)[:2]
+        assert torch.allclose(actions, done if task == "reach" else learner.act(obs), atol=1e-6)
 
 
 def test_of_a_long_past_some_is_drawn_at_random_and_nothing_twice() -> None:
@@ -101,6 +102,21 @@ def test_a_night_ended_early_says_how_far_it_came_and_goes_on_the_same() -> None
     assert rehearse(broken, 5) == 5
     assert torch.equal(straight.policy.actor.flat, broken.policy.actor.flat)
     assert torch.equal(straight.policy.critic.flat, broken.policy.critic.flat)
+
+
+def test_a_night_begins_by_cloning_examples_that_came_in_and_may_be_broken_there() -> None:
+    straight, broken = tired(), tired()
+    for learner in (straight, broken):
+        critic = learner.policy.critic.flat.clone()
+        prepare(learner, [], {"reach": show(2)}, examples=show(4, seed=5), cloning=6)
+        assert rehearse(learner, 4) == 4
+        assert torch.equal(learner.policy.critic.flat, critic), "only cloned so far"
+        assert learner.uncloned == 2
+    rehearse(straight, 6)
+    for _ in range(6):
+        rehearse(broken, 1)
+    assert not torch.equal(straight.policy.critic.flat, critic)
+    assert torch.equal(straight.policy.actor.flat, broken.policy.actor.flat)
 
 
 def test_a_night_gets_better_at_what_worked_today() -> None:
