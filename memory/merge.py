@@ -58,9 +58,7 @@ def merge(store: Store, other: str | Path, today: int = STUDY) -> Merged:
     return Merged(merged.taken, merged.known, merged.days, shrink(store))
 
 
-def _take(
-    ours: sqlite3.Connection, theirs: sqlite3.Connection, path: Path, today: int
-) -> Merged:
+def _take(ours: sqlite3.Connection, theirs: sqlite3.Connection, path: Path, today: int) -> Merged:
     query = "SELECT content, day, trial FROM episode ORDER BY id"
     here = {content: place for content, *place in ours.execute(query)}
     there = theirs.execute(query).fetchall()

@@ -151,7 +151,9 @@ class Learner(SAC):
             raise InputError(f"end_day({task!r}): nothing was practised today")
         n_good = min(len(self.successes), 3 * size // 4)
         good = self.successes.sample(n_good, self.rng) if n_good else None
-        self.keep(task, self.practice.sample(min(size - n_good, len(self.practice)), self.rng), good)
+        self.keep(
+            task, self.practice.sample(min(size - n_good, len(self.practice)), self.rng), good
+        )
 
     def keep(self, task: str, rows: Tensor, good: Tensor | None = None) -> None:
         """Make transitions the past of `task`, each with the behaviour to keep there.

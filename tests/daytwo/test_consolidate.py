@@ -265,9 +265,7 @@ def test_a_night_that_ended_after_the_gate_is_filed_and_not_judged_twice(lend: L
         assert len(keep.skills.get("reach").exams) == 1 + night["promoted"]
 
 
-def test_the_next_day_comes_after_the_days_of_a_merged_memory(
-    lend: Lend, tmp_path: Path
-) -> None:
+def test_the_next_day_comes_after_the_days_of_a_merged_memory(lend: Lend, tmp_path: Path) -> None:
     folder = lend()
     shutil.copytree(folder, tmp_path / "other")
     with opened(tmp_path / "other", write=True) as other:
