@@ -146,8 +146,8 @@ def _night(keep: Keep, day: int, updates: int) -> tuple[Learner, int, int]:
 
 
 def _past(keep: Keep, task: str, day: int, new: set[int]) -> list[Episode]:
-    """Episodes of a task from other days than today: the latest worked examples, successes and failures,
-    as many of each as there is room for; without the worked examples that are `new`.
+    """Episodes of a task from other days than today: the latest worked examples, successes and
+    failures, as many of each as there is room for; without the worked examples that are `new`.
     """
     earlier = [e for e in keep.store.find(task=task) if e.day != day and e.id not in new]
     kinds: list[Sequence[Entry]] = [
