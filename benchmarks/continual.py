@@ -32,7 +32,7 @@ from daytwo.sim.observation import SCALE
 from daytwo.sim.vec_env import BatchVecEnv
 
 # Worked examples of each day, in the order of the days.
-EXAMPLES = {"reach": 64, "push": 240, "pick": 64, "place": 64, "unstack": 64, "stack": 64}
+EXAMPLES = {"reach": 64, "push": 300, "pick": 64, "place": 64, "unstack": 160, "stack": 64}
 TASKS = tuple(EXAMPLES)
 METHODS = ("daytwo", "not_renewed", "fine_tuning", "replay", "ewc", "all_at_once")
 OURS = ("daytwo", "not_renewed")  # with what is new in it, and without
