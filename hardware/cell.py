@@ -193,8 +193,8 @@ class Cell:
         return {
             "q": engine.joints()[0],
             "opening": engine.opening()[0],
-            "p_ee": state.p_ee[0],
+            "p_ee": state.p_ee[0].copy(),
             "p_object": state.p_object[0, :k] + engine.correction,
-            "yaw_object": state.yaw_object[0, :k],
+            "yaw_object": state.yaw_object[0, :k].copy(),  # the state is written over
             "p_goal": state.p_goal[0] + engine.correction,
         }

@@ -15,6 +15,7 @@ from daytwo.hardware.objects import Sighting
 from daytwo.sim.arms import Arm
 from daytwo.sim.bullet import SUBSTEPS, TIMESTEP, BulletEngine
 from daytwo.sim.context import Context
+from daytwo.sim.engine import reported
 from daytwo.sim.tasks.base import Placement
 
 MAX_DELAY = 3  # control steps
@@ -146,7 +147,8 @@ class TwinDriver(ArmDriver):
         gains = Context(np.array([hidden.stiffness]), np.array([hidden.damping]))
         self._waiting.clear()
         self._target = np.append(q, 1.0)
-        return engine.reset(np.array([0]), q[None], physical, gains)
+        engine.reset(np.array([0]), q[None], physical, gains)
+        return reported(placement, engine.pose_offset)  # what things weigh is nobody's to see
 
     def objects(self) -> Sighting:
         p, quat, v = self._physics().objects()

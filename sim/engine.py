@@ -141,5 +141,9 @@ class MujocoEngine:
 
 def reported(placement: Placement, offset: Array) -> Placement:
     """Exercises as a camera sees them that adds `offset` (k, 3) [m]."""
-    p_object, p_goal = placement.p_object + offset[:, None], placement.p_goal + offset
-    return replace(placement, p_object=p_object, p_goal=p_goal)
+    return replace(
+        placement,
+        p_object=placement.p_object + offset[:, None],
+        p_goal=placement.p_goal + offset,
+        p_pedestal=placement.p_pedestal + offset,
+    )

@@ -132,8 +132,9 @@ class Identifier:
         p, opening = self.simulate(guesses, trace)
         present = trace.placement.half[0, : p.shape[2]] > 0
         off = np.linalg.norm(p - trace.p_object[1:, None], axis=-1)[..., present]  # (T, P, k)
-        miss = np.minimum(off / _SIGMA_P, _FAR) ** 2
-        miss_opening = np.minimum(np.abs(opening - trace.opening[1:, None]) / _SIGMA_OPENING, _FAR)
+        # A guess whose simulation went astray is as far off as can be: fmin takes no NaN.
+        miss = np.fmin(off / _SIGMA_P, _FAR) ** 2
+        miss_opening = np.fmin(np.abs(opening - trace.opening[1:, None]) / _SIGMA_OPENING, _FAR)
         by_step = miss.sum(axis=-1) + miss_opening**2
         return np.asarray(-0.5 * _WORTH * by_step.mean(axis=0))
 

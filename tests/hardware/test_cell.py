@@ -60,6 +60,9 @@ def test_an_attempt_is_whole_and_fits_a_record(cell: Cell, task: str) -> None:
         "yaw_object": (steps + 1, k),
         "p_goal": (steps + 1, 3),
     }
+    for name, track in made.tracks.items():  # each step its own row, not the last over and over
+        rows = track.reshape(steps + 1, -1)
+        assert name == "p_goal" or rows.size == 0 or np.ptp(rows, axis=0).max() > 0, name
     assert made.rewards[-1] > 0.5
     episode = Episode(
         made.observations, made.actions, made.rewards, made.terminated, made.success, task

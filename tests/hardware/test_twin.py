@@ -103,7 +103,17 @@ def test_an_offset_moves_what_is_reported_and_nothing_else(twin: TwinDriver) -> 
     shifted = twin.begin(np.asarray(twin.arm.home), one_cube())
     np.testing.assert_allclose(shifted.p_goal, seen.p_goal + offset)
     np.testing.assert_allclose(shifted.p_object, seen.p_object + offset)
+    np.testing.assert_allclose(shifted.p_pedestal, seen.p_pedestal + offset)
     assert (twin.objects().age_s == 0).all()
+
+
+def test_what_is_reported_does_not_tell_what_things_weigh_or_how_they_slide(
+    twin: TwinDriver,
+) -> None:
+    twin.context = TwinContext(mass=1.4, friction=0.8)
+    seen = twin.begin(np.asarray(twin.arm.home), one_cube())
+    np.testing.assert_array_equal(seen.mass, one_cube().mass)
+    np.testing.assert_array_equal(seen.friction, one_cube().friction)
 
 
 def test_a_new_context_holds_from_the_next_exercise(twin: TwinDriver) -> None:

@@ -105,3 +105,26 @@ def test_a_belief_of_another_size_is_refused() -> None:
     identifier = Identifier(load_arm("panda"), particles=8, threads=1)
     with pytest.raises(InputError, match="6 guesses; this identifier simulates 8"):
         identifier.update(Belief.prior(6), trace)
+
+
+def test_a_guess_that_goes_astray_is_dropped_and_takes_no_other_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def simulate(guesses: np.ndarray, trace: Trace) -> tuple[np.ndarray, np.ndarray]:
+        p = np.zeros((3, len(guesses), 1, 3)) + guesses[:, None, :3]
+        p[:, guesses[:, 0] < 0] = np.nan
+        return p, np.where(np.isnan(p[..., 0, 0]), np.nan, 0.04)
+
+    identifier = Identifier(load_arm("panda"), particles=64, n_objects=1)
+    monkeypatch.setattr(identifier, "simulate", simulate)
+    placement = Placement.empty(1)
+    placement.half[0, 0] = 0.02
+    truth = np.array([0.02, 0.0, 0.0])
+    trace = Trace(
+        placement, np.zeros(7), np.zeros((3, 8)), np.tile(truth, (4, 1, 1)), np.full(4, 0.04)
+    )
+    belief = identifier.update(Belief.prior(64), trace)
+    assert np.isfinite(belief.guesses).all()
+    assert len(np.unique(belief.guesses[:, 0])) == 64
+    assert (belief.guesses[:, 0] > -0.005).mean() > 0.9
+    assert np.linalg.norm(belief.offset - truth) < 0.01
