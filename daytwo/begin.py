@@ -16,6 +16,7 @@ from daytwo.curricula.textbook import ExamPaper, Textbook
 from daytwo.errors import InputError
 from daytwo.gate import judge
 from daytwo.keep import Keep, create, opened
+from daytwo.memory.durable import sync
 from daytwo.memory.record import STUDY, Record
 from daytwo.plan import Plan
 from daytwo.policies.learner import Learner
@@ -23,7 +24,7 @@ from daytwo.run_folder import RunFolder
 from daytwo.screen import Screen, exam_table
 from daytwo.sim.world import World
 from daytwo.skilled import examined
-from daytwo.study import load_learner, read_diary
+from daytwo.study import load_learner
 
 OWN = 96  # attempts of the learner's own at each task that go into the memory
 
@@ -56,11 +57,11 @@ def begin(
     create(fresh, plan.arm, book, limit_gb)
     with opened(fresh, write=True) as keep:
         learner = load_learner(source, keep.arm)
-        keep.store.put("teacher", read_diary(source, keep.arm).teacher)
         result = fill(keep, learner, plan.seed, screen)
     if folder.exists():
         folder.rmdir()
     fresh.rename(folder)
+    sync(folder.parent)
     screen.say(f"Memory: {folder}. Next: daytwo deploy TASK --memory {folder}")
     return {"memory": str(folder), **result}
 

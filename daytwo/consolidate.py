@@ -5,10 +5,11 @@ Interrupted, it goes on where it was; until the gate has spoken the old version 
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from daytwo.curricula.attempts import by
@@ -16,7 +17,8 @@ from daytwo.curricula.exam import Exam
 from daytwo.errors import InputError
 from daytwo.gate import judge
 from daytwo.keep import Keep
-from daytwo.memory.checkpoint import read_manifest
+from daytwo.memory.checkpoint import read_manifest, recover
+from daytwo.memory.durable import remove_folder
 from daytwo.memory.entry import Entry
 from daytwo.memory.episodes import Episode
 from daytwo.memory.shrink import shrink
@@ -58,7 +60,8 @@ def consolidate(
     judged = [v for v in keep.versions.list() if v.verdict.get("day") == day]
     if judged:  # the last night ended between the gate and its filing
         return _file(keep, today, judged[-1].name, dict(judged[-1].verdict))
-    learner, done, taught = _night(keep, day, updates)
+    about = _about_night(keep, today, updates)
+    learner, done = _night(keep, about)
     tell(done)
     while done < updates:
         step = min(SAVE_EVERY, updates - done)
@@ -66,14 +69,14 @@ def consolidate(
         done += made
         tell(made)
         if done < updates:
-            begun = {"day": day, "done": done, "of": updates, "taught": taught}
-            learner.save(keep.folder / NIGHT, meta=begun)
+            learner.save(keep.folder / NIGHT, meta={**about, "done": done})
         if made < step:
             return None
     before = keep.versions.load()[1]["version"]["verdict"]["exam"]
     exam = exam or Exam(keep.arm, keep.textbook.exam)
     verdict = judge(before, exam.sit(by(learner)))
-    verdict |= {"day": day, "updates": updates, "before": keep.versions.current, "taught": taught}
+    before = {"before": keep.versions.current, "taught": about["taught"]}
+    verdict |= {"day": day, "updates": updates, **before}
     return _file(keep, today, keep.add_version(learner, verdict), verdict)
 
 
@@ -108,9 +111,8 @@ def _file(keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]
     keep.store.put(f"night/{day}", night)
     if verdict["promoted"]:
         keep.store.put(TAUGHT, verdict["taught"])
-    # The day is over, whatever the gate said, and the next comes after those of merged memories.
-    keep.store.put("nights", max(day, keep.store.last_day()))
-    shutil.rmtree(keep.folder / NIGHT, ignore_errors=True)
+    keep.store.end_day()  # whatever the gate said
+    _forget(keep.folder / NIGHT)
     keep.versions.keep(VERSIONS)
     keep.skills.keep(VERSIONS)
     night["dropped"] = len(shrink(keep.store))
@@ -123,26 +125,45 @@ def untaught(keep: Keep) -> list[Entry]:
     return [entry for entry in keep.store.find(driver="expert") if entry.id > taught]
 
 
-def _night(keep: Keep, day: int, updates: int) -> tuple[Learner, int, int]:
-    """The learner of the night under way, or of a new one; its updates so far; and the last worked
-    example it is taught.
-    """
+def _about_night(keep: Keep, today: Sequence[Entry], updates: int) -> dict[str, Any]:
+    """What a night is of; one under way goes on only if it is of the same."""
+    return {
+        "day": keep.day,
+        "of": updates,
+        "from": keep.versions.current,
+        "attempts": [entry.id for entry in today],
+        "taught": max((entry.id for entry in untaught(keep)), default=keep.store.get(TAUGHT, 0)),
+    }
+
+
+def _night(keep: Keep, about: Mapping[str, Any]) -> tuple[Learner, int]:
+    """The learner of the night under way, or of a new one; and its updates so far."""
     folder = keep.folder / NIGHT
+    recover(folder)
     if folder.exists():
-        begun = read_manifest(folder)["meta"]["user"]
-        if begun["day"] == day and begun["of"] == updates:
-            return Learner.load(folder, device="cpu"), int(begun["done"]), int(begun["taught"])
-        shutil.rmtree(folder)  # of a day that is over, or of another length
+        try:
+            begun = read_manifest(folder)["meta"]["user"]
+            if {**begun, "done": 0} == {**about, "done": 0}:
+                return Learner.load(folder, device="cpu"), int(begun["done"])
+        except InputError as damage:  # it only holds what can be learnt again
+            warnings.warn(f"the night begins anew: {damage}", stacklevel=2)
+        _forget(folder)
     learner = keep.learner()
     new = [entry.id for entry in untaught(keep)]
-    past = {task: _past(keep, task, day, set(new)) for task in keep.store.tasks()}
+    past = {task: _past(keep, task, about["day"], set(new)) for task in keep.store.tasks()}
     prepare(
         learner,
-        today=[record.episode for record in keep.store.records(day=day)],
+        today=[keep.store.read(id).episode for id in about["attempts"]],
         past={task: some for task, some in past.items() if some},
         examples=[keep.store.read(id).episode for id in new],
     )
-    return learner, 0, max(new, default=keep.store.get(TAUGHT, 0))
+    return learner, 0
+
+
+def _forget(folder: Path) -> None:
+    """Remove a night that is over, or that was of something else."""
+    if folder.exists():
+        remove_folder(folder)
 
 
 def _past(keep: Keep, task: str, day: int, new: set[int]) -> list[Episode]:

@@ -13,7 +13,6 @@ import numpy as np
 from daytwo.curricula.textbook import Textbook
 from daytwo.errors import InputError
 from daytwo.memory.about import About
-from daytwo.memory.record import STUDY
 from daytwo.memory.skills import Skills
 from daytwo.memory.store import Store
 from daytwo.memory.versions import Versions
@@ -41,7 +40,7 @@ class Keep:
     @property
     def day(self) -> int:
         """The day that attempts are counted to: the one after the last night."""
-        return today(self.store)
+        return self.store.today
 
     def learner(self, name: str | None = None) -> Learner:
         """A version of the policy, by default the one that acts, ready to act and to learn.
@@ -66,6 +65,8 @@ class Keep:
             return None
         belief = Belief(np.asarray(kept["guesses"]))
         for night in range(kept["day"], self.day):
+            if self.store.get(f"night/{night}") is None:
+                continue  # a day of another arm, from a merged memory
             belief = belief.overnight(CHANGES_OVERNIGHT, seed=night)
         return belief
 
@@ -73,11 +74,6 @@ class Keep:
         """Keep a belief until the next attempt."""
         guesses = np.round(belief.guesses, 6).tolist()
         self.store.put(f"belief/{driver}", {"names": NAMES, "day": self.day, "guesses": guesses})
-
-
-def today(store: Store) -> int:
-    """The day that a memory's attempts are counted to: the one after the last night."""
-    return int(store.get("nights", STUDY)) + 1
 
 
 def about(arm: Arm) -> About:

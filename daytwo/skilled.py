@@ -30,9 +30,12 @@ def state(belief: Belief) -> Stated:
 
 
 def named(keep: Keep, task: str) -> Skill | None:
-    """The newest skill of this task; it has the task's name until somebody renames it."""
-    found = [name for name in keep.skills.names() if keep.skills.get(name).task == task]
-    return keep.skills.get(found[0]) if found else None
+    """This arm's own skill of a task: the one with the task's name, else one that was renamed; one
+    that came from elsewhere, and has no policy here, only where there is no other.
+    """
+    known = [skill for name in keep.skills.names() if (skill := keep.skills.whole(name))]
+    found = [skill for skill in known if skill.task == task]
+    return min(found, key=lambda s: (s.name != task, not s.policy, s.name), default=None)
 
 
 def examined(keep: Keep, rows: Sequence[Mapping[str, Any]], version: str, day: int) -> None:

@@ -31,6 +31,7 @@ def aside(target: str | Path) -> Iterator[Path]:
             yield fresh
             for path in fresh.rglob("*"):
                 sync(path)
+            sync(fresh)
             fresh.rename(target)
             sync(target.parent)
         finally:

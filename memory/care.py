@@ -14,9 +14,11 @@ from daytwo.memory import database, rows, schema
 from daytwo.memory.checkpoint import load_checkpoint
 from daytwo.memory.database import explained
 from daytwo.memory.lock import WriterLock, is_held
-from daytwo.memory.repair import Named, Survey, rebuild, survey
+from daytwo.memory.repair import Named, Survey, rebuild, survey, take_back
+from daytwo.memory.series import last_given
 from daytwo.memory.shrink import EXPERT
 from daytwo.memory.store import CACHE, Store
+from daytwo.memory.versions import Versions
 
 NOT_DAMAGE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL)
 
@@ -50,6 +52,7 @@ def verify(folder: str | Path, repair: bool = False) -> list[Finding]:
     with ExitStack() as ends:
         if repair:
             ends.callback(WriterLock(folder).release)
+            take_back(path)
         found = _damage(path, alone=repair or not is_held(folder))
         if found and repair:
             aside = rebuild(path).relative_to(folder)
@@ -201,8 +204,23 @@ def _cache(folder: Path, repair: bool) -> list[Finding]:
 
 
 def _checkpoints(folder: Path) -> Iterator[Finding]:
-    """Versions and skills that are not what was saved; a checkpoint cannot be mended."""
+    """Versions and skills that are not what was saved; a checkpoint cannot be mended. And what says
+    which version acts, and which number was given last.
+    """
+    versions = Versions(folder)
+    try:
+        if versions.current is not None:
+            versions.path()
+    except InputError as error:
+        yield Finding("versions/current", str(error))
+    for last in sorted([*folder.glob("versions/last"), *folder.glob("skills/*/last")]):
+        try:
+            last_given(last)
+        except InputError as error:
+            yield Finding(str(last.relative_to(folder)), str(error))
     for path in sorted([*folder.glob("versions/*/"), *folder.glob("skills/*/*/")]):
+        if path.name.startswith("."):
+            continue  # being written, or left by a writer that was killed
         try:
             load_checkpoint(path)
         except InputError as error:

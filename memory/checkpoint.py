@@ -85,7 +85,7 @@ def load_checkpoint(
     Raises:
         InputError: there is none, or a file is missing, damaged or of another schema; names it.
     """
-    folder = Path(folder)
+    folder = _whole(Path(folder))
     manifest = verify_checkpoint(folder)
     parts = {}
     for name in manifest["sha256"]:
@@ -98,7 +98,7 @@ def load_checkpoint(
 
 def verify_checkpoint(folder: str | Path) -> dict[str, Any]:
     """The manifest, every file compared with its SHA-256; raises as `load_checkpoint`."""
-    folder = Path(folder)
+    folder = _whole(Path(folder))
     manifest = read_manifest(folder)
     for name, digest in manifest["sha256"].items():
         path = folder / name
@@ -118,9 +118,7 @@ def verify_checkpoint(folder: str | Path) -> dict[str, Any]:
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
     """The manifest alone, checked for its schema."""
-    folder = Path(folder)
-    recover(folder)
-    path = folder / "manifest.json"
+    path = (folder := _whole(Path(folder))) / "manifest.json"
     if not path.is_file():
         raise InputError(f"checkpoint {folder}: no manifest.json there")
     try:
@@ -149,6 +147,14 @@ def recover(folder: Path) -> None:
     old = _beside(folder, "old")
     if old.exists() and not folder.exists():
         old.rename(folder)
+
+
+def _whole(folder: Path) -> Path:
+    """Where a checkpoint lies that may be between the two renames of a save, running or killed. Who
+    only reads renames nothing: the save may still be running.
+    """
+    old = _beside(folder, "old")
+    return old if old.exists() and not folder.exists() else folder
 
 
 def _beside(folder: Path, word: str) -> Path:

@@ -96,11 +96,16 @@ def make(path: Path, about: dict[str, Any] | None) -> sqlite3.Connection:
 
 def publish(db: sqlite3.Connection, fresh: Path, path: Path) -> None:
     """Close a file that was made and rename it to `path`, all of it on the disk."""
+    finish(db, fresh)
+    fresh.rename(path)
+    sync(path.parent)
+
+
+def finish(db: sqlite3.Connection, fresh: Path) -> None:
+    """Close a file that was made, all of it on the disk."""
     db.execute("PRAGMA journal_mode = WAL")
     db.close()
-    fresh.rename(path)
-    sync(path)
-    sync(path.parent)
+    sync(fresh)
 
 
 @contextmanager

@@ -54,6 +54,8 @@ def make_folder(path: Path) -> None:
 def remove_folder(path: Path) -> None:
     """Remove a folder: from one instant to the next it is gone, then its files."""
     dead = path.with_name(f".{path.name}.dead")
+    if dead.exists():  # what an earlier removal left that was killed
+        shutil.rmtree(dead)
     path.rename(dead)
     sync(path.parent)
     shutil.rmtree(dead)

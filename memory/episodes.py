@@ -110,7 +110,7 @@ def save_episodes(episodes: Sequence[Episode], folder: str | Path) -> None:
 
 
 def check_layout(episodes: Sequence[Episode], obs_dim: int, action_dim: int) -> None:
-    """Refuse demonstrations of another observation or action layout, or actions off scale.
+    """Refuse demonstrations of another observation or action layout.
 
     Raises:
         InputError: names the first episode that does not fit, and what would.

@@ -26,14 +26,14 @@ class Merged:
     dropped: list[int] = field(default_factory=list)  # to stay under the limit
 
 
-def merge(store: Store, other: str | Path, today: int = STUDY) -> Merged:
+def merge(store: Store, other: str | Path) -> Merged:
     """Take another memory's episodes in, in one transaction; the other one is only read.
 
-    Days and trials that are new here get the next free numbers, in their order, after `today`,
-    the day that has begun here whether anything was attempted on it yet or not; study (day 0)
-    stays day 0. An episode that is already here is not taken again, and tells which day and trial
-    here are its day and trial there: merging twice does nothing the second time. Small state
-    (`get`, `put`) stays what it is here.
+    Days and trials that are new here get the next free numbers, in their order, after today's,
+    whether anything was attempted today yet or not; study (day 0) stays day 0. An episode that is
+    already here is not taken again, and tells which day and trial here are its day and trial
+    there: merging twice does nothing the second time. Small state (`get`, `put`) stays what it is
+    here.
 
     Raises:
         InputError: the other memory belongs to something else, is damaged, or the disk is full;
@@ -52,7 +52,7 @@ def merge(store: Store, other: str | Path, today: int = STUDY) -> Merged:
             theirs.execute("BEGIN")  # one moment of it, should it be written to meanwhile
             try:
                 with store.writing() as ours:
-                    merged = _take(ours, theirs, source.path, today)
+                    merged = _take(ours, theirs, source.path, store.today)
             finally:
                 theirs.execute("ROLLBACK")
     return Merged(merged.taken, merged.known, merged.days, shrink(store))

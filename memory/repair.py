@@ -14,8 +14,10 @@ from typing import Any
 from daytwo.errors import InputError
 from daytwo.memory import database, salvage, schema
 from daytwo.memory.database import explained, transaction
+from daytwo.memory.durable import make_folder, sync
 from daytwo.memory.entry import drop_episodes, put_episode
 
+LOG = ("-wal", "-shm")
 QUARANTINE = "quarantine"  # folder for damaged files; whoever needs none of it may delete it
 MOST_MISSING = 100_000  # episodes; a sequence that claims more is damaged itself
 
@@ -107,14 +109,35 @@ def rebuild(path: Path) -> Path:
             db.close()
             fresh.unlink()
             raise
-        aside = path.parent / QUARANTINE / f"memory-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.sqlite"
-        aside.parent.mkdir(exist_ok=True)
-        os.link(path, aside)
-        for kind in ("-wal", "-shm"):  # they belong to the damaged file alone
-            if (log := Path(f"{path}{kind}")).exists():
-                log.rename(f"{aside}{kind}")
-        database.publish(db, fresh, path)
+        try:
+            database.finish(db, fresh)  # from here on nothing needs room on the disk
+            aside = path.parent / QUARANTINE / f"memory-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.sqlite"
+            make_folder(aside.parent)
+            os.link(path, aside)
+            for kind in LOG:  # they belong to the damaged file alone
+                if (log := Path(f"{path}{kind}")).exists():
+                    log.rename(f"{aside}{kind}")
+            sync(aside.parent)
+            fresh.replace(path)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            take_back(path)
+            raise
+        sync(path.parent)
     return aside
+
+
+def take_back(path: Path) -> None:
+    """Undo a repair that ended before the whole file was in place: the damaged one has its log
+    again, in which episodes may be that are nowhere else.
+    """
+    for aside in path.parent.glob(f"{QUARANTINE}/*.sqlite"):
+        if aside.samefile(path):
+            for kind in LOG:
+                if (log := Path(f"{aside}{kind}")).exists():
+                    log.rename(f"{path}{kind}")
+            aside.unlink()
+            sync(path.parent)
 
 
 def _fill(db: sqlite3.Connection, found: Survey, path: Path) -> None:

@@ -166,7 +166,9 @@ def trim(store: Store) -> None:
     """Take the rows of dropped episodes out of a store's cache, if it has one."""
     path, index = store.folder / CACHE, store.folder / CACHE_INDEX
     with explained(path), turn(store.folder):
-        if not (index.exists() and path.exists()):
+        if not (index.exists() and path.exists()):  # one of them is of no use to anybody
+            index.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             return
         head, entries = _read_index(index)
         kept = entries[np.isin(entries["id"], [content[0] for content in store.contents()])]

@@ -47,7 +47,7 @@ class Series:
         """Keep a checkpoint under the next number, which is used up even if this fails."""
         make_folder(self.folder)
         clear_leftovers(self.folder)
-        number = max([self._last_given(), *map(int, self.names())]) + 1
+        number = max([last_given(self._last), *map(int, self.names())]) + 1
         write_text(self._last, f"{number}\n")
         name = f"{number:0{self.digits}d}"
         save_checkpoint(self.folder / name, parts, meta)
@@ -66,16 +66,21 @@ class Series:
         """What one takes on the disk."""
         return sum(file.stat().st_size for file in self.path(name).iterdir())
 
-    def _last_given(self) -> int:
-        if not self._last.exists():
-            return 0
-        text = self._last.read_text(encoding="utf-8", errors="replace").strip()
-        if not (text.isascii() and text.isdigit()):
-            raise InputError(
-                f"{self._last}: damaged ({text[:20]!r}); write the highest number ever given into "
-                "it"
-            )
-        return int(text)
+
+def last_given(file: Path) -> int:
+    """The highest number ever given, from where it is noted; 0 if none was.
+
+    Raises:
+        InputError: the file is damaged; says how to mend it.
+    """
+    if not file.exists():
+        return 0
+    text = file.read_text(encoding="utf-8", errors="replace").strip()
+    if not (text.isascii() and text.isdigit()):
+        raise InputError(
+            f"{file}: damaged ({text[:20]!r}); write the highest number ever given into it"
+        )
+    return int(text)
 
 
 def is_name(name: str, digits: int) -> bool:

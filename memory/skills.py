@@ -8,6 +8,7 @@ Every change is one rename, so that after a power cut or a kill it was made or i
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,15 @@ class Skills:
         """
         version = self.newest(name) if version is None else version
         return from_parts(name, version, *load_checkpoint(self._path(name, version)))
+
+    def whole(self, name: str) -> Skill | None:
+        """The newest version of a skill that is whole; None if none is. Warns of damaged ones."""
+        for version in reversed(self._series(name).names()):
+            try:
+                return self.get(name, version)
+            except InputError as damage:
+                warnings.warn(str(damage), stacklevel=2)
+        return None
 
     def newest(self, name: str) -> str:
         """The newest version of a skill.
@@ -157,22 +167,18 @@ class Skills:
     ) -> list[Match]:
         """The k skills nearest to a task and a hidden context, nearest first (`memory.nearest`).
 
-        Of each name only the newest version is looked at; of equally near ones the newest comes
-        first, then the first by name.
-
-        Raises:
-            InputError: a skill is damaged; names it.
+        Of each name only the newest whole version is looked at; of equally near ones the newest
+        comes first, then the first by name.
         """
-        found = []
-        for name in self.names():
-            skill = self._manifest(name, self.newest(name))
-            found.append(
-                Match(skill, distance(descriptor, context, skill.descriptor, skill.belief))
-            )
+        known = [skill for name in self.names() if (skill := self.whole(name))]
+        found = [
+            Match(skill, distance(descriptor, context, skill.descriptor, skill.belief))
+            for skill in known
+        ]
         found.sort(key=lambda match: match.skill.name)
         found.sort(key=lambda match: moment("created", match.skill.created), reverse=True)
         found.sort(key=lambda match: match.distance)  # stable: ties stay in the order above
-        return [Match(self.get(s.name, s.version), far) for s, far in found[: max(k, 0)]]
+        return found[: max(k, 0)]
 
     def _series(self, name: str) -> Series:
         return Series(self.folder / name, DIGITS)
@@ -199,7 +205,10 @@ class Skills:
 
     def _refuse_other(self, skill: Skill) -> None:
         """Versions under one name are of one task on one arm."""
-        known = self._manifest(skill.name, self.newest(skill.name))
+        versions = reversed(self.history(skill.name))
+        known = next((version.skill for version in versions if version.skill), None)
+        if known is None:
+            return  # none of its versions can be read
         difference = known.about.difference(skill.about)
         if known.task != skill.task:
             difference = f"its task is {known.task!r}, not {skill.task!r}"

@@ -15,6 +15,7 @@ from daytwo.errors import InputError
 from daytwo.memory import database, schema
 from daytwo.memory.about import About
 from daytwo.memory.database import explained, transaction
+from daytwo.memory.durable import make_folder
 from daytwo.memory.entry import (
     Entry,
     add_episode,
@@ -25,8 +26,10 @@ from daytwo.memory.entry import (
     to_record,
 )
 from daytwo.memory.lock import WriterLock
-from daytwo.memory.record import Record
+from daytwo.memory.record import STUDY, Record
+from daytwo.memory.repair import take_back
 
+NIGHTS = "nights"  # state: the last day that is over
 CACHE, CACHE_INDEX = "rows.f32", "rows.idx"  # of `memory.rows`
 
 
@@ -58,7 +61,7 @@ class Store:
         if limit_gb <= 0:
             raise InputError(f"memory: limit_gb is {limit_gb}; it must be above 0")
         with explained(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         lock = WriterLock(folder)
         try:
             with explained(folder):
@@ -89,6 +92,8 @@ class Store:
             if write:
                 ends.callback(WriterLock(folder).release)
             with explained(path):
+                if write:
+                    take_back(path)
                 db = database.connect(path, write)
                 ends.callback(db.close)
                 value = schema.read_about(db)
@@ -177,8 +182,12 @@ class Store:
             InputError: there is no such episode, or it is damaged.
         """
         with self.reading() as db:
-            row = db.execute(f"{schema.select('episode')} WHERE id = ?", (id,)).fetchone()
-            arrays = db.execute(f"{schema.select('arrays')} WHERE id = ?", (id,)).fetchone()
+            db.execute("BEGIN")  # one moment, should a writer drop it meanwhile
+            try:
+                row = db.execute(f"{schema.select('episode')} WHERE id = ?", (id,)).fetchone()
+                arrays = db.execute(f"{schema.select('arrays')} WHERE id = ?", (id,)).fetchone()
+            finally:
+                db.execute("ROLLBACK")
         if row is None:
             raise InputError(f"memory {self.folder}: no episode {id}")
         entry = self._entry(row)
@@ -220,6 +229,15 @@ class Store:
     def last_day(self) -> int:
         """The last day of which something is kept; 0 if there is none."""
         return int(self._column("SELECT coalesce(max(day), 0) FROM episode")[0])
+
+    @property
+    def today(self) -> int:
+        """The day that attempts are counted to: the one after the last night."""
+        return int(self.get(NIGHTS, STUDY)) + 1
+
+    def end_day(self) -> None:
+        """The day is over; the next one comes after those of memories that were merged."""
+        self.put(NIGHTS, max(self.today, self.last_day()))
 
     def get(self, key: str, default: Any = None) -> Any:
         """What was put under a key.

@@ -82,12 +82,11 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Take in the days of another memory of the same kind of arm."""
-    from daytwo.keep import today
     from daytwo.memory import merge as merging
     from daytwo.memory.store import Store
 
     with Store.open(memory, write=True) as store:
-        merged = merging.merge(store, other, today(store))
+        merged = merging.merge(store, other)
     days = ", ".join(f"{there} as {here}" for there, here in sorted(merged.days.items()))
     console(as_json).print(
         f"{memory}: {len(merged.taken)} episodes taken, {merged.known} were there already, "

@@ -254,6 +254,31 @@ def test_a_night_of_another_length_begins_anew(lend: Lend) -> None:
         assert night["updates"] == UPDATES + 1
 
 
+def test_a_night_begins_anew_after_another_attempt_or_on_another_version(
+    lend: Lend, identifier: Identifier
+) -> None:
+    told: list[int] = []
+    with opened(lend(), write=True) as keep:
+        assert consolidate(keep, UPDATES, after(3)) is None
+        work(keep, identifier, attempts=1)
+        assert consolidate(keep, UPDATES, after(3), told.append) is None
+        keep.versions.switch(keep.add_version(keep.learner(), {"promoted": True, "exam": []}))
+        assert consolidate(keep, UPDATES, after(3), told.append) is None
+        assert told == [0, 3, 0, 3]
+        assert consolidate(keep, UPDATES, after(3), told.append) is None
+        assert told[4:] == [3, 3]
+
+
+def test_what_is_left_of_a_night_that_was_killed_while_it_was_cleared_away(lend: Lend) -> None:
+    told: list[int] = []
+    with opened(lend(), write=True) as keep:
+        assert consolidate(keep, UPDATES, after(3)) is None
+        (keep.folder / NIGHT / "manifest.json").unlink()
+        with pytest.warns(UserWarning, match="the night begins anew: .* no manifest"):
+            assert consolidate(keep, UPDATES, after(3), told.append) is None
+        assert told == [0, 3]
+
+
 def test_a_night_that_ended_after_the_gate_is_filed_and_not_judged_twice(lend: Lend) -> None:
     with opened(lend(), write=True) as keep:
         night = judged(consolidate(keep, UPDATES))
@@ -273,7 +298,7 @@ def test_the_next_day_comes_after_the_days_of_a_merged_memory(lend: Lend, tmp_pa
             record = next(iter(other.store.records(driver="expert")))
             other.store.append(replace(record, day=day, driver="twin", started=f"2026-01-0{day}"))
     with opened(folder, write=True) as keep:
-        assert merge(keep.store, tmp_path / "other", keep.day).days == {0: 0, 1: 1, 5: 2, 6: 3}
+        assert merge(keep.store, tmp_path / "other").days == {0: 0, 1: 1, 5: 2, 6: 3}
         assert keep.day == 1
         judged(consolidate(keep, UPDATES))
         assert keep.day == 4

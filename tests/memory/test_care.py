@@ -26,6 +26,7 @@ from daytwo.memory.record import Record
 from daytwo.memory.replay import Layout
 from daytwo.memory.sampler import Sampler
 from daytwo.memory.store import CACHE, Store
+from daytwo.memory.versions import Versions
 
 COUNT, DROPPED = 24, (7, 8, 20)
 PAGE = 4096
@@ -263,6 +264,42 @@ def test_what_a_killed_writer_left_in_the_log_is_salvaged_too(
             assert_same(store.read(id), attempt(id - 1))
 
 
+REPAIR = """
+import os, signal, sys
+from pathlib import Path
+from daytwo.memory import repair
+from daytwo.memory.care import verify
+calls = []
+def kill(*arguments):  # instead of the step that `argv[2]` names
+    os.kill(os.getpid(), signal.SIGKILL)
+owner, name = {"rename": (Path, "replace"), "sync": (repair, "sync")}[sys.argv[2]]
+setattr(owner, name, kill)
+verify(sys.argv[1], repair=True)
+"""
+
+
+@pytest.mark.parametrize("step", ["sync", "rename"])
+def test_a_repair_that_is_killed_loses_no_episode_of_the_log(step: str, tmp_path: Path) -> None:
+    Store.create(tmp_path, ABOUT).close()
+    process = start(tmp_path)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    path, log = tmp_path / "memory.sqlite", tmp_path / "memory.sqlite-wal"
+    content = bytearray(log.read_bytes())
+    for at in range(32 + 24, len(content), PAGE + 24):
+        if content[at : at + 6] == b"SQLite":
+            content[at] ^= 1
+    log.write_bytes(content)
+    path.write_bytes(b"damaged" + path.read_bytes()[7:])
+    command = [sys.executable, "-c", REPAIR, str(tmp_path), step]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert not log.exists()
+    verify(tmp_path, repair=True)
+    with Store.open(tmp_path, write=True) as store:
+        assert len(store) >= 9
+    assert verify(tmp_path) == []
+
+
 def test_looking_goes_on_beside_a_writer(tmp_path: Path) -> None:
     Store.create(tmp_path / "memory", ABOUT).close()
     process = start(tmp_path / "memory", "and on")
@@ -300,6 +337,20 @@ def test_a_damaged_cache_and_checkpoint_are_named(copy: Path) -> None:
     assert "actor.safetensors is damaged" in checkpoint.damage
     assert verify(copy, repair=True)[0].mended.startswith("made anew")
     assert [finding.what for finding in verify(copy)] == ["versions/000001"]
+
+
+def test_what_says_which_version_acts_is_read_too(copy: Path) -> None:
+    versions = Versions(copy)
+    name = versions.add({"actor": {"w": np.zeros(3)}}, {}, {"promoted": True})
+    versions.switch(name)
+    (copy / "versions" / ".000002.new").mkdir()  # being written
+    assert verify(copy) == []
+    (copy / "versions" / "last").write_text("many")
+    shutil.rmtree(copy / "versions" / name)
+    current, last = verify(copy)
+    assert (current.what, last.what) == ("versions/current", "versions/last")
+    assert f"no version '{name}'" in current.damage
+    assert "write the highest number" in last.damage
 
 
 def test_compacting_keeps_everything_in_less(copy: Path) -> None:

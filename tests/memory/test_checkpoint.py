@@ -199,7 +199,9 @@ def test_a_save_killed_anywhere_is_recovered_from(tmp_path: Path, state: str) ->
     else:
         new.mkdir()
         (new / "a.safetensors").write_bytes(b"half")
+    before = sorted(tmp_path.iterdir())
     assert number_in(folder) == 1
+    assert sorted(tmp_path.iterdir()) == before, "the save may still be running"
     save(folder, 3)
     assert number_in(folder) == 3
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint"]

@@ -41,15 +41,24 @@ def test_importing_twice_does_nothing_the_second_time(tmp_path: Path) -> None:
         assert store.tasks() == ["reach"]
 
 
-def test_a_bad_episode_at_the_end_leaves_the_memory_unchanged(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (float("nan"), r"episode 1: episode: actions\[3, 0\] is nan"),
+        (-1.2, r"episode 1, step 3: action element 0 is -1.2; each must lie in -1 to 1"),
+    ],
+)
+def test_a_bad_episode_at_the_end_leaves_the_memory_unchanged(
+    tmp_path: Path, value: float, said: str
+) -> None:
     folder = copy(tmp_path)
     actions = pq.read_table(folder / DATA)["action"].to_pylist()
-    actions[-1][0] = float("nan")
+    actions[-1][0] = value
     change_table(folder / DATA, action=pa.array(actions))
     with Store.create(tmp_path / "memory", ABOUT) as store:
         store.append(attempt(1))
         before = store.contents()
-        with pytest.raises(InputError, match=r"episode 1: episode: actions\[3, 0\] is nan"):
+        with pytest.raises(InputError, match=said):
             import_examples(store, Dataset(folder), task="reach")
         assert store.contents() == before
 
@@ -94,6 +103,7 @@ def test_the_memory_stays_under_its_limit(tmp_path: Path) -> None:
     dataset = Dataset(written(tmp_path / "set", examples))
     with Store.create(tmp_path / "memory", ABOUT, limit_gb=400e3 / 1e9) as store:
         failures = [store.append(attempt(i, 2000, success=False, day=1)) for i in range(4)]
+        store.end_day()
         store.append(attempt(9, day=2))
         imported = import_examples(store, dataset)
         assert imported.dropped

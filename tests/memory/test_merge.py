@@ -121,6 +121,7 @@ def test_a_merge_keeps_the_limit(two: tuple[Store, Path]) -> None:
     store, folder = two
     for seed in range(20, 40):
         store.append(attempt(seed, steps=100, success=False))
+    store.end_day()
     store.limit_gb = store.used_bytes() / 1e9
     merged = merge(store, folder)
     assert merged.dropped
@@ -130,4 +131,8 @@ def test_a_merge_keeps_the_limit(two: tuple[Store, Path]) -> None:
 
 def test_their_days_come_after_the_day_that_has_begun_here(two: tuple[Store, Path]) -> None:
     store, other = two
-    assert min(here for there, here in merge(store, other, today=40).days.items() if there) == 41
+    store.put("nights", 39)
+    assert store.today == 40
+    assert min(here for there, here in merge(store, other).days.items() if there) == 41
+    store.end_day()
+    assert store.today == store.last_day() + 1

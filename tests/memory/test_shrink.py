@@ -17,7 +17,7 @@ from daytwo.memory.replay import Layout
 from daytwo.memory.rows import fault
 from daytwo.memory.sampler import Sampler
 from daytwo.memory.shrink import EXPERT, order, shrink
-from daytwo.memory.store import Store
+from daytwo.memory.store import CACHE, CACHE_INDEX, Store
 
 
 def entry(id: int, day: int, task: str, driver: str, success: bool) -> Entry:
@@ -39,7 +39,7 @@ def test_what_must_stay_stays_however_much_is_dropped(
     entries: list[Entry], keep: int, count: int
 ) -> None:
     today = max((entry.day for entry in entries), default=0)
-    dropped = {entry.id for entry in list(order(entries, today, keep))[:count]}
+    dropped = {entry.id for entry in list(order(entries, {today}, keep))[:count]}
     left = [entry for entry in entries if entry.id not in dropped]
     assert not [entry for entry in entries if entry.day == today and entry.id in dropped]
     for name, is_one in (
@@ -55,7 +55,7 @@ def test_what_must_stay_stays_however_much_is_dropped(
 @given(ENTRIES, st.integers(1, 3))
 def test_failures_first_and_always_of_the_most_plentiful(entries: list[Entry], keep: int) -> None:
     today = max((entry.day for entry in entries), default=0)
-    going = list(order(entries, today, keep))
+    going = list(order(entries, {today}, keep))
     assert [entry.success for entry in going] == sorted(entry.success for entry in going)
     for success in (False, True):
         some = [entry for entry in going if entry.success == success]
@@ -76,6 +76,7 @@ def _store(tmp_path: Path) -> Iterator[Store]:
     with Store.create(tmp_path / "memory", ABOUT) as store:
         for seed in range(80):
             store.append(attempt(seed, steps=60, success=seed % 4 == 0), b"film" * 500)
+        store.end_day()
         store.append(attempt(80, day=2, success=False))
         yield store
 
@@ -117,3 +118,21 @@ def test_what_must_stay_is_not_dropped_for_any_limit(store: Store) -> None:
     assert len(shrink(store, keep=3)) == 80 - 3
     assert [(kept.day, kept.success) for kept in store.find()] == [(1, True)] * 3 + [(2, False)]
     assert shrink(store, keep=3) == []
+
+
+def test_today_is_not_dropped_though_days_of_a_merged_memory_come_after_it(store: Store) -> None:
+    assert store.today == 2
+    store.append(attempt(90, day=3, success=False))
+    store.limit_gb = 1e-9
+    shrink(store, keep=3)
+    assert store.find(day=2)
+    assert not store.find(day=1, success=False)
+
+
+def test_a_cache_without_its_index_costs_no_episode(store: Store) -> None:
+    Sampler(store, Layout(4, 2), 0.9)
+    (store.folder / CACHE_INDEX).unlink()  # as a kill while it is compacted leaves it
+    size = (store.folder / CACHE).stat().st_size
+    store.limit_gb = (store.used_bytes() - size // 2) / 1e9
+    assert shrink(store) == []
+    assert not (store.folder / CACHE).exists()

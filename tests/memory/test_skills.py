@@ -150,6 +150,23 @@ def test_damage_is_named_and_hides_no_other(library: Skills) -> None:
     assert second.skill is not None
 
 
+def test_a_damaged_skill_hides_no_other_and_its_last_whole_version_stands_in(
+    library: Skills,
+) -> None:
+    for number in (1, 2):
+        library.save(skill("a", number, descriptor={"lifted": 1}))
+    library.save(skill("b", descriptor={"lifted": -1}))
+    damage(library.folder / "a" / "0002" / "trajectory.safetensors")
+    with pytest.warns(UserWarning, match=r"a/0002: trajectory\.safetensors is damaged"):
+        found = library.nearest({"lifted": 1}, k=2)
+    assert [match.skill.label for match in found] == ["a@0001", "b@0001"]
+    for version in ("0001", "0002"):
+        damage(library.folder / "a" / version / "manifest.json")
+    with pytest.warns(UserWarning, match="manifest.json is damaged"):
+        assert library.whole("a") is None
+    assert library.save(skill("a", 3)) == "0003"
+
+
 # Nearest.
 
 
