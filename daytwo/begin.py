@@ -94,8 +94,11 @@ def fill(keep: Keep, learner: Learner, seed: int, screen: Screen) -> dict[str, A
 def own_attempts(tasks: tuple[str, ...], book: Textbook, seed: int) -> Exercises:
     """Exercises of practice, difficulty over the whole range in which each task is practised."""
     rng = np.random.default_rng([seed, 1])
-    ranges = {exercise.task: exercise.difficulty for _, exercise in book.exercises()}
-    bounds = np.array([ranges.get(task, (0.0, 1.0)) for task in tasks])
+    ranges: dict[str, list[float]] = {}
+    for _, exercise in book.exercises():
+        ranges.setdefault(exercise.task, []).extend(exercise.difficulty)
+    each = [ranges.get(task, [0.0, 1.0]) for task in tasks]
+    bounds = np.array([(min(ends), max(ends)) for ends in each])
     task = np.repeat(np.arange(len(tasks)), OWN)
     low, high = bounds[task].T
     return Exercises(

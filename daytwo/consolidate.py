@@ -22,15 +22,16 @@ from daytwo.memory.durable import remove_folder
 from daytwo.memory.entry import Entry
 from daytwo.memory.episodes import Episode
 from daytwo.memory.shrink import shrink
+from daytwo.memory.versions import Version
 from daytwo.policies.learner import Learner
 from daytwo.policies.night import prepare, rehearse
-from daytwo.skilled import examined
+from daytwo.skilled import examined, standards
 
 UPDATES = 600  # gradient updates a night
 SAVE_EVERY = 200  # updates from one save of the night to the next
 PER_TASK = 300  # episodes of each task in the past that a night takes up
 VERSIONS = 5  # versions of policy and skills kept
-TAUGHT = "taught"  # state: the last worked example that the version that acts was taught
+TAUGHT = "taught"  # state: the last worked example of the study
 NIGHT = "night"  # folder of a night that is under way
 
 
@@ -56,10 +57,9 @@ def consolidate(
     Raises:
         InputError: nothing was attempted and no example came in since the last night.
     """
-    day, today = keep.day, attempted(keep)
-    judged = [v for v in keep.versions.list() if v.verdict.get("day") == day]
-    if judged:  # the last night ended between the gate and its filing
-        return _file(keep, today, judged[-1].name, dict(judged[-1].verdict))
+    today = attempted(keep)
+    if (judged := _judged(keep)) is not None:
+        return _file(keep, today, judged.name, dict(judged.verdict))
     about = _about_night(keep, today, updates)
     learner, done = _night(keep, about)
     tell(done)
@@ -72,11 +72,20 @@ def consolidate(
             learner.save(keep.folder / NIGHT, meta={**about, "done": done})
         if made < step:
             return None
-    before = keep.versions.load()[1]["version"]["verdict"]["exam"]
-    exam = exam or Exam(keep.arm, keep.textbook.exam)
-    verdict = judge(before, exam.sit(by(learner)))
-    before = {"before": keep.versions.current, "taught": about["taught"]}
-    verdict |= {"day": day, "updates": updates, **before}
+    exam = exam or Exam(keep.arm, keep.papers)
+    rows = exam.sit(by(learner))
+    if keep.versions.current != about["from"]:
+        raise InputError(
+            f"memory {keep.folder}: version {keep.versions.current} was brought back while the "
+            f"night went on from {about['from']}; consolidate again, and it begins anew"
+        )
+    verdict = judge(standards(keep), rows) | {
+        "day": about["day"],
+        "updates": updates,
+        "before": about["from"],
+        "attempted": about["attempts"],
+        "taught": about["taught"],
+    }
     return _file(keep, today, keep.add_version(learner, verdict), verdict)
 
 
@@ -87,7 +96,7 @@ def attempted(keep: Keep) -> list[Entry]:
         InputError: there is none, nor a new worked example.
     """
     today = keep.store.find(day=keep.day)
-    if not today and not untaught(keep):
+    if not today and not untaught(keep) and _judged(keep) is None:
         raise InputError(
             f"memory {keep.folder}: nothing was attempted on day {keep.day} and no worked example "
             "came in; there is nothing to consolidate"
@@ -95,13 +104,21 @@ def attempted(keep: Keep) -> list[Entry]:
     return today
 
 
+def _judged(keep: Keep) -> Version | None:
+    """The version of a night over just these attempts that ended between gate and filing."""
+    ids = [entry.id for entry in keep.store.find(day=keep.day)]
+    found = [v for v in keep.versions.list() if v.verdict.get("day") == keep.day]
+    return found[-1] if found and found[-1].verdict.get("attempted") == ids else None
+
+
 def _file(keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]) -> dict[str, Any]:
     """Let a new version act if it may, and close the day."""
-    if verdict["promoted"]:
+    # Unless somebody went back to an earlier one since the gate spoke.
+    if verdict["promoted"] and keep.versions.current in (verdict["before"], name):
         keep.versions.switch(name)
         examined(keep, verdict["exam"], name, verdict["day"])
     night = {
-        **verdict,
+        **{key: value for key, value in verdict.items() if key != "attempted"},
         "version": name,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "attempts": len(today),
@@ -109,8 +126,6 @@ def _file(keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]
     }
     day = verdict["day"]
     keep.store.put(f"night/{day}", night)
-    if verdict["promoted"]:
-        keep.store.put(TAUGHT, verdict["taught"])
     keep.store.end_day()  # whatever the gate said
     _forget(keep.folder / NIGHT)
     keep.versions.keep(VERSIONS)
@@ -121,8 +136,14 @@ def _file(keep: Keep, today: Sequence[Entry], name: str, verdict: dict[str, Any]
 
 def untaught(keep: Keep) -> list[Entry]:
     """Worked examples that came in after the version that acts was taught."""
-    taught = keep.store.get(TAUGHT, 0)
+    taught = _taught(keep)
     return [entry for entry in keep.store.find(driver="expert") if entry.id > taught]
+
+
+def _taught(keep: Keep) -> int:
+    """The last worked example that the version that acts was taught."""
+    verdict = keep.versions.verdict() if keep.versions.current else {}
+    return int(verdict.get("taught", keep.store.get(TAUGHT, 0)))
 
 
 def _about_night(keep: Keep, today: Sequence[Entry], updates: int) -> dict[str, Any]:
@@ -132,7 +153,7 @@ def _about_night(keep: Keep, today: Sequence[Entry], updates: int) -> dict[str, 
         "of": updates,
         "from": keep.versions.current,
         "attempts": [entry.id for entry in today],
-        "taught": max((entry.id for entry in untaught(keep)), default=keep.store.get(TAUGHT, 0)),
+        "taught": max((entry.id for entry in untaught(keep)), default=_taught(keep)),
     }
 
 

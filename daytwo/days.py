@@ -49,7 +49,7 @@ def context(keep: Keep) -> dict[str, Any]:
     nights = filed(keep)
     ends = acted(keep, nights)
     sat = exams(keep, nights)
-    tasks = [paper.task for paper in keep.textbook.exam]
+    tasks = [paper.task for paper in keep.papers]
     named = {entry.task for entry in entries} | {row["task"] for row in sat}
     tasks += sorted(named - set(tasks))
     days = sorted({entry.day for entry in entries})

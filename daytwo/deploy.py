@@ -82,39 +82,42 @@ def deploy(
     trial = next_trial(keep)
     tries: list[Try] = []
     made: list[Attempt] = []
-    with Recorder(keep.store) as recorder:
-        for k in range(1, attempts + 1):
-            hard = float(rng.uniform(*difficulty))
-            exercise = int(SEEDS + rng.integers(2**31))
-            offset = belief.offset
-            started = datetime.now(UTC).isoformat(timespec="milliseconds")
-            tried = cell.attempt(by(learner), task, hard, exercise, correction=offset)
-            record = Record(
-                episode_of(tried, task),
-                arm=keep.arm.name,
-                driver=driver_name,
-                day=keep.day,
-                trial=trial,
-                attempt=k,
-                skill=skill,
-                policy=version,
-                sent=tried.sent,
-                context=belief.mean.astype(np.float32),
-                tracks=tried.tracks,
-                started=started,
-            )
-            recorder.record(record)
-            made.append(tried)
-            begun = time.monotonic()
-            belief = identifier.update(belief, trace_of(tried), seed=exercise % 2**32)
-            recorder.flush()
-            keep.put_belief(driver_name, belief)
-            learning = time.monotonic() - begun
-            x, y, z = (round(float(v), 4) for v in offset)
-            spread = float(belief.spread[:2].max())
-            tries.append(Try(k, tried.success, len(tried), learning, (x, y, z), spread))
-            tell(tries[-1])
-    skilled.practised(keep, task, made, belief, version)
+    try:
+        with Recorder(keep.store) as recorder:
+            for k in range(1, attempts + 1):
+                hard = float(rng.uniform(*difficulty))
+                exercise = int(SEEDS + rng.integers(2**31))
+                offset = belief.offset
+                started = datetime.now(UTC).isoformat(timespec="milliseconds")
+                tried = cell.attempt(by(learner), task, hard, exercise, correction=offset)
+                record = Record(
+                    episode_of(tried, task),
+                    arm=keep.arm.name,
+                    driver=driver_name,
+                    day=keep.day,
+                    trial=trial,
+                    attempt=k,
+                    skill=skill,
+                    policy=version,
+                    sent=tried.sent,
+                    context=belief.mean.astype(np.float32),
+                    tracks=tried.tracks,
+                    started=started,
+                )
+                recorder.record(record)
+                made.append(tried)
+                begun = time.monotonic()
+                belief = identifier.update(belief, trace_of(tried), seed=exercise % 2**32)
+                recorder.flush()
+                keep.put_belief(driver_name, belief)
+                learning = time.monotonic() - begun
+                x, y, z = (round(float(v), 4) for v in offset)
+                spread = float(belief.spread[:2].max())
+                tries.append(Try(k, tried.success, len(tried), learning, (x, y, z), spread))
+                tell(tries[-1])
+    finally:  # however the trial ended, its attempts are noted in the skill
+        if made:
+            skilled.practised(keep, task, made, belief, version)
     return tries
 
 

@@ -15,13 +15,13 @@ def judge(before: Sequence[Mapping[str, Any]], after: Sequence[ExamRow]) -> dict
     examined before cannot fall; one that is missing now has.
 
     Args:
-        before: exam rows of the version that acts.
+        before: exam rows that count, any number of a task: the one with the highest bound does.
         after: exam rows of the one that wants to.
 
     Returns:
         `promoted`, `fell` (task names), `why` (one sentence) and `exam` (the rows after).
     """
-    was = {row["task"]: row for row in before}
+    was = {row["task"]: row for row in sorted(before, key=lambda row: row["low"])}
     now = {row.task: row for row in after}
     fell = [task for task in was if task not in now or now[task].rate < was[task]["low"]]
     why = "no exam fell beyond its interval"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
-from daytwo.curricula.textbook import Textbook
+from daytwo.curricula.textbook import ExamPaper, Textbook
 from daytwo.errors import InputError
 from daytwo.memory.about import About
 from daytwo.memory.skills import Skills
@@ -41,6 +42,15 @@ class Keep:
     def day(self) -> int:
         """The day that attempts are counted to: the one after the last night."""
         return self.store.today
+
+    @property
+    def papers(self) -> tuple[ExamPaper, ...]:
+        """Every known exam: the textbook's, and one like it of each task that was met since."""
+        papers = self.textbook.exam
+        known = {paper.task for paper in papers}
+        most = max((paper.attempts for paper in papers), default=200)
+        met = (task for task in self.store.tasks() if task not in known)
+        return (*papers, *(ExamPaper(task=task, attempts=most) for task in met))
 
     def learner(self, name: str | None = None) -> Learner:
         """A version of the policy, by default the one that acts, ready to act and to learn.
@@ -109,9 +119,17 @@ def opened(folder: Path, write: bool = False) -> Iterator[Keep]:
         arm, textbook = store.get("arm"), store.get("textbook")
         if arm is None or textbook is None:
             raise InputError(
-                f"memory {folder}: it holds episodes but no arm or textbook; begin it with: "
-                "daytwo memory begin"
+                f"memory {folder}: it holds episodes but no arm or textbook; begin a new one with "
+                f"`daytwo memory begin`, then take these in: daytwo memory merge {folder}"
             )
+        try:
+            book = Textbook.model_validate(textbook)
+        except ValidationError as error:
+            field = ".".join(map(str, error.errors()[0]["loc"]))
+            raise InputError(
+                f"memory {folder}: its textbook's {field} is not one of this version of daytwo: "
+                f"{error.errors()[0]['msg']}"
+            ) from error
         loaded = load_arm(arm)
         difference = store.about.difference(about(loaded))
         if difference is not None:
@@ -119,7 +137,7 @@ def opened(folder: Path, write: bool = False) -> Iterator[Keep]:
         yield Keep(
             folder=folder,
             arm=loaded,
-            textbook=Textbook.model_validate(textbook),
+            textbook=book,
             store=store,
             versions=Versions(folder),
             skills=Skills(folder),

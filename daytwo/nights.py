@@ -41,7 +41,8 @@ def exams(keep: Keep, nights: Sequence[Night]) -> list[dict[str, Any]]:
 def forgotten(sat: Sequence[Mapping[str, Any]], own: Iterable[Entry]) -> list[dict[str, Any]]:
     """Forgetting of each task that was examined both after its own day and later.
 
-    A task's own day is the first on which it was practised on an arm; the study, if it was not.
+    What was learnt of a task is its first exam, or the one after the first day on which it was
+    practised on an arm, whichever is better.
 
     Args:
         sat: rows of `exams`.
@@ -51,15 +52,16 @@ def forgotten(sat: Sequence[Mapping[str, Any]], own: Iterable[Entry]) -> list[di
         Rows: task, `learnt` and `now` (rows of `sat`), `forgetting` (of success in [0, 1]; negative
         where it got better) and `fell` (below the interval of what was learnt).
     """
-    first: dict[str, int] = {}
+    first: dict[str, int] = {}  # task -> day
     for entry in own:
         if entry.day != STUDY:
             first[entry.task] = min(entry.day, first.get(entry.task, entry.day))
     rows = []
     for task in dict.fromkeys(row["task"] for row in sat):
-        since = [r for r in sat if r["task"] == task and r["night"] >= first.get(task, STUDY)]
-        if len(since) > 1:
-            learnt, now = since[0], since[-1]
+        rows_of = [row for row in sat if row["task"] == task]
+        own_day = [row for row in rows_of if row["night"] >= first.get(task, STUDY)]
+        learnt = max([*rows_of[:1], *own_day[:1]], key=lambda row: float(row["rate"]))
+        if (now := rows_of[-1]) is not learnt:
             lost = forgetting(learnt["rate"], now["rate"])
             fell = now["rate"] < learnt["low"]
             rows.append(

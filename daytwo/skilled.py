@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,12 +30,12 @@ def state(belief: Belief) -> Stated:
 
 
 def named(keep: Keep, task: str) -> Skill | None:
-    """This arm's own skill of a task: the one with the task's name, else one that was renamed; one
-    that came from elsewhere, and has no policy here, only where there is no other.
+    """This arm's own skill of a task, whatever it was renamed to; one that came from elsewhere, and
+    has no policy here, only where there is no other.
     """
     known = [skill for name in keep.skills.names() if (skill := keep.skills.whole(name))]
     found = [skill for skill in known if skill.task == task]
-    return min(found, key=lambda s: (s.name != task, not s.policy, s.name), default=None)
+    return min(found, key=lambda s: (not s.policy, s.name != task, s.name), default=None)
 
 
 def examined(keep: Keep, rows: Sequence[Mapping[str, Any]], version: str, day: int) -> None:
@@ -58,6 +58,18 @@ def examined(keep: Keep, rows: Sequence[Mapping[str, Any]], version: str, day: i
                 created=date,
             )
         )
+
+
+def standards(keep: Keep) -> list[dict[str, Any]]:
+    """Exam rows that a new version is judged by: those of the version that acts and, so that many
+    small losses do not add up, the first that the arm's skill of each task was examined with.
+    """
+    rows = list(keep.versions.verdict()["exam"])
+    for task in {row["task"] for row in rows}:
+        skill = named(keep, task)
+        if skill is not None and skill.exams:
+            rows.append({"task": task, **asdict(skill.exams[0])})
+    return rows
 
 
 def practised(keep: Keep, task: str, tried: Sequence[Attempt], belief: Belief, version: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,6 +88,12 @@ def restore(
     """
     if meta.get("algorithm") != cls.__name__:
         raise InputError(f"{where}: holds a {meta.get('algorithm')!r}, expected {cls.__name__!r}")
+    unknown = meta["config"].keys() - {field.name for field in fields(LearnerConfig)}
+    if unknown:
+        raise InputError(
+            f"{where}: was written by another version of daytwo; this one knows no setting "
+            f"{', '.join(map(repr, sorted(unknown)))}"
+        )
     spaces = {k: _space(meta[k]) for k in ("observation_space", "action_space")}
     if env is None:
         env = DummyVecEnv([lambda: _Absent(**spaces)] * meta["n_envs"])

@@ -19,7 +19,7 @@ from daytwo.memory.record import STUDY, Record
 from daytwo.sim.identify import NAMES, Belief
 from daytwo.sim.observation import OBS_DIM
 from daytwo.sim.tasks.base import ACTION
-from daytwo.skilled import examined
+from daytwo.skilled import examined, standards
 
 TASKS = ("reach", "pick")
 BOOK = Textbook(
@@ -87,9 +87,9 @@ class MadeUp:
     def night(self, **good: int) -> str:
         """A night whose version has that many successes out of 200; returns its name."""
         keep = self.keep
-        before = keep.versions.verdict()["exam"]
-        verdict = judge(before, _rows(good)) | {
-            "day": keep.day, "updates": 600, "before": keep.versions.current, "taught": 0
+        verdict = judge(standards(keep), _rows(good)) | {
+            "day": keep.day, "updates": 600, "before": keep.versions.current, "taught": 0,
+            "attempted": [entry.id for entry in keep.store.find(day=keep.day)],
         }  # fmt: skip
         name = keep.versions.add(PARTS, {}, verdict)
         _file(keep, keep.store.find(day=keep.day), name, verdict)

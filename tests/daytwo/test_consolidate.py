@@ -20,6 +20,7 @@ import torch
 from rich.console import Console
 
 from daytwo import begin
+from daytwo import consolidate as consolidation
 from daytwo.consolidate import NIGHT, consolidate
 from daytwo.curricula.examples import worked_examples
 from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
@@ -241,6 +242,47 @@ def test_an_interrupted_night_goes_on_to_the_same_weights_and_verdict(lend: Lend
         assert judged(consolidate(keep, UPDATES, tell=told.append)) == straight
         assert told == [11, UPDATES - 11]
         assert weights(keep, straight["version"]) == expected
+
+
+def test_a_task_that_was_met_since_has_an_exam_too(lend: Lend, identifier: Identifier) -> None:
+    with opened(lend(), write=True) as keep:
+        record = next(iter(keep.store.records(driver="expert")))
+        shown = replace(record, episode=replace(record.episode, task="push"))
+        keep.store.append(replace(shown, started="2026-01-01T00:00:00+00:00"))
+        night = judged(consolidate(keep, UPDATES))
+        assert {row["task"]: row["attempts"] for row in night["exam"]} == {"reach": 8, "push": 8}
+
+
+def test_attempts_made_after_a_night_that_was_not_filed_have_their_own(
+    lend: Lend, identifier: Identifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(lend(), write=True) as keep:
+        with monkeypatch.context() as patch:
+            patch.setattr(consolidation, "_file", lambda *_: None)  # the power fails before
+            consolidate(keep, UPDATES)
+        assert keep.day == 1
+        work(keep, identifier, attempts=1)
+        night = judged(consolidate(keep, UPDATES))
+        assert night["version"] == "000003"
+        assert night["attempts"] == len(keep.store.find(day=1))
+
+
+def test_a_version_brought_back_while_the_night_goes_on_stays(
+    lend: Lend, identifier: Identifier
+) -> None:
+    with opened(lend(), write=True) as keep:
+        if not judged(consolidate(keep, UPDATES))["promoted"]:
+            keep.versions.switch(keep.add_version(keep.learner(), {"promoted": True, "exam": []}))
+        work(keep, identifier, attempts=1)
+
+        def bring_back(done: int) -> None:
+            if done == UPDATES:
+                keep.versions.rollback()
+
+        with pytest.raises(InputError, match="version 000001 was brought back while the night"):
+            consolidate(keep, UPDATES, tell=bring_back)
+        assert keep.versions.current == "000001"
+        assert judged(consolidate(keep, UPDATES))["before"] == "000001"
 
 
 def test_a_night_of_another_length_begins_anew(lend: Lend) -> None:

@@ -37,6 +37,11 @@ def test_an_exam_that_was_not_sat_again_has_fallen() -> None:
     assert judge(before(reach=200, pick=180), [row("reach", 200)])["fell"] == ["pick"]
 
 
+def test_of_several_exams_of_a_task_the_highest_bound_counts() -> None:
+    for rows in (before(pick=180) + before(pick=196), before(pick=196) + before(pick=180)):
+        assert judge(rows, [row("pick", 180)])["fell"] == ["pick"]
+
+
 def test_a_new_task_cannot_fall() -> None:
     assert judge(before(reach=200), [row("reach", 200), row("pick", 0)])["promoted"]
 

@@ -62,13 +62,36 @@ def test_forgetting_counts_from_the_night_after_a_tasks_own_day(tmp_path: Path) 
     assert not any(row["fell"] for row in rows.values())
 
 
-def test_many_small_losses_that_no_gate_sees_are_told(tmp_path: Path) -> None:
+def test_what_the_study_taught_counts_though_it_was_lost_before_its_own_day(tmp_path: Path) -> None:
+    with made_up(tmp_path) as days:
+        days.study(reach=200, pick=196)
+        days.night(reach=200, pick=192)
+        days.attempts("pick", "1", "twin", day=2, trial=1)
+        days.night(reach=200, pick=191)
+        own = days.keep.store.find(driver="twin")
+        rows = {row["task"]: row for row in forgotten(exams(days.keep, filed(days.keep)), own)}
+    assert rows["pick"]["learnt"]["night"] == 0
+    assert rows["pick"]["forgetting"] == pytest.approx(0.025)
+
+
+def test_many_small_losses_end_at_the_interval_of_the_first_exam(tmp_path: Path) -> None:
     with made_up(tmp_path) as days:
         days.study(reach=190, pick=190)
-        for successes in (185, 180, 174):
+        for successes in (186, 183, 180):
             days.night(reach=190, pick=successes)
         nights = filed(days.keep)
-        rows = {row["task"]: row for row in forgotten(exams(days.keep, nights), ())}
+    assert [night["promoted"] for night in nights] == [True, True, False]
+    assert nights[-1]["fell"] == ["pick"]
+
+
+def test_losses_since_a_tasks_own_day_that_no_gate_sees_are_told(tmp_path: Path) -> None:
+    with made_up(tmp_path) as days:
+        days.study(reach=190, pick=170)
+        days.attempts("pick", "1", "twin", day=1, trial=1)
+        for successes in (190, 185, 180):
+            days.night(reach=190, pick=successes)
+        own, nights = days.keep.store.find(driver="twin"), filed(days.keep)
+        rows = {row["task"]: row for row in forgotten(exams(days.keep, nights), own)}
     assert all(night["promoted"] for night in nights)
     assert rows["pick"]["fell"]
     assert not rows["reach"]["fell"]

@@ -20,6 +20,7 @@ def test_notes_go_to_the_arms_own_skill_whatever_else_was_brought(tmp_path: Path
         assert (found := named(days.keep, "pick")) is not None
         assert found.name == "pick"
         skills.rename("pick", "red_pick")
+        skills.rename("a_friends_pick", "pick")
         assert (found := named(days.keep, "pick")) is not None
         assert found.name == "red_pick"
         assert named(days.keep, "stack") is None
