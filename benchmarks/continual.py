@@ -1,14 +1,15 @@
 """Six tasks, one a day, then all exams: performance, forgetting and forward transfer as Continual
 World defines them (Wolczyk et al., NeurIPS 2021; results_processing/tables.py), beside fine-tuning,
 plain replay, EWC and learning all at once. Every method is the same learner, with the same worked
-examples, updates and environment steps.
+examples and updates; of its practice the first steps of a day are only looked at where it begins
+with nothing, so that environment steps differ by an eighth, and are counted.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -21,7 +22,13 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from daytwo.benchmarks.ewc import Ewc
 from daytwo.curricula.attempts import PROBE, by
-from daytwo.curricula.continual import area, bootstrap, forgetting, forward_transfer
+from daytwo.curricula.continual import (
+    area,
+    bootstrap,
+    forgetting,
+    forward_transfer,
+    transfer_interval,
+)
 from daytwo.curricula.exam import Exam
 from daytwo.curricula.examples import worked_examples
 from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
@@ -56,6 +63,7 @@ class Course:
     curves: dict[str, list[float]] = field(default_factory=dict)  # success at each of LOOKS
     learnt: dict[str, float] = field(default_factory=dict)  # exam at the end of the task's own day
     final: dict[str, float] = field(default_factory=dict)  # exam after the last day
+    env_steps: int = 0  # of practice, all days together
 
 
 def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
@@ -93,12 +101,12 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
             "worked_examples": EXAMPLES,
             "updates_a_day": UPDATES,
             "cloning_updates_a_day": CLONING,
-            "env_steps_a_day": (UPDATES - CLONING) * SIMULATIONS,
+            "env_steps": {method: courses[method, seeds[0]].env_steps for method in METHODS},
             "kept_a_task": KEPT,
             "ewc_weight": EWC_WEIGHT,
             "exam_attempts_a_task": PAPER,
             "curve": {"updates": LOOKS, "attempts": LOOK},
-            "intervals": f"{CHANCE:.0%} bootstrap over seeds and tasks",
+            "intervals": f"{CHANCE:.0%} bootstrap over seeds",
         },
     }
 
@@ -122,13 +130,16 @@ def take_course(method: str, seed: int) -> Course:
             ewc = Ewc(learner, EWC_WEIGHT) if method == "ewc" else None
         else:
             learner.set_env(env)
-            if method != "replay":  # which keeps all practice and examples, and draws from all
+            if method == "replay":  # which keeps all practice and examples, and draws from all
+                learner.fresh_optimizers()
+            else:
                 learner.begin_day()
             if ewc is not None:
                 ewc.begin_day()
         learner.teach(worked_examples(arm, _book(tasks), seed, threads=1))
-        watch = Watch(learner, look, tasks)
+        watch, steps = Watch(learner, look, tasks), learner.num_timesteps
         watch.study()
+        course.env_steps += learner.num_timesteps - steps
         if len(tasks) == 1:
             course.curves[tasks[0]] = watch.success
         for row in exam.sit(by(learner), tasks=tasks):
@@ -174,24 +185,25 @@ class Watch(BaseCallback):
 
 
 def figures(courses: Sequence[Course], alone: Sequence[Course]) -> dict[str, dict[str, float]]:
-    """Mean and bootstrap interval, over seeds and tasks, of each measure."""
-    cells: dict[str, list[float]] = {"performance": [], "forgetting": [], "forward_transfer": []}
-    for course, single in zip(courses, alone, strict=True):
-        for task in TASKS:
-            cells["performance"].append(course.final[task])
-            if course.curves:  # there are no days in learning all at once
-                here, there = (area(LOOKS, c.curves[task]) for c in (course, single))
-                cells["forgetting"].append(forgetting(course.learnt[task], course.final[task]))
-                cells["forward_transfer"].append(forward_transfer(here, there))
-    out = {}
-    for name, values in cells.items():
-        if values:
-            low, high = bootstrap(values, CHANCE)
-            out[name] = {
-                "mean": round(float(np.mean(values)), 4),
-                "low": round(low, 4),
-                "high": round(high, 4),
-            }
+    """Mean over seeds and tasks of each measure, and its bootstrap interval over seeds."""
+
+    def interval(mean: float, low: float, high: float) -> dict[str, float]:
+        return {"mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)}
+
+    def over_tasks(values: Callable[[Course, str], float]) -> dict[str, float]:
+        by_seed = [float(np.mean([values(c, task) for task in TASKS])) for c in courses]
+        return interval(float(np.mean(by_seed)), *bootstrap(by_seed, CHANCE))
+
+    out = {"performance": over_tasks(lambda c, task: c.final[task])}
+    if courses[0].curves:  # there are no days in learning all at once
+        out["forgetting"] = over_tasks(lambda c, task: forgetting(c.learnt[task], c.final[task]))
+        here, there = (
+            [[area(LOOKS, c.curves[task]) for task in TASKS] for c in group]
+            for group in (courses, alone)
+        )
+        out["forward_transfer"] = interval(
+            forward_transfer(here, there), *transfer_interval(here, there, CHANCE)
+        )
     return out
 
 

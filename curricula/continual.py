@@ -1,6 +1,7 @@
 """What it means not to forget: measures over tasks learnt one after the other.
 
-Definitions as in Continual World (Wolczyk et al., NeurIPS 2021, section 4.2).
+Definitions as in Continual World (Wolczyk et al., NeurIPS 2021, section 4.2, and its
+results_processing/tables.py).
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 
 def forgetting(learnt: float, final: float) -> float:
@@ -23,11 +24,32 @@ def area(at: Sequence[float], success: Sequence[float]) -> float:
     return float(np.trapezoid(success, at) / (at[-1] - at[0]))
 
 
-def forward_transfer(area_here: float, area_alone: float) -> float:
+def forward_transfer(area_here: ArrayLike, area_alone: ArrayLike) -> float:
     """How much of what a learner without a past leaves to be learnt, (AUC - AUC_alone) /
-    (1 - AUC_alone), a past spares; negative where the past is in the way.
+    (1 - AUC_alone), a past spares: of each task from the mean areas over seeds, then the mean over
+    tasks; negative where the past is in the way.
+
+    Args:
+        area_here: (seeds, tasks) of the learner with a past.
+        area_alone: (seeds, tasks) of one without.
     """
-    return (area_here - area_alone) / max(1.0 - area_alone, 1e-6)
+    here, alone = (np.asarray(areas, np.float64).mean(axis=-2) for areas in (area_here, area_alone))
+    return float(_spared(here, alone))
+
+
+def transfer_interval(
+    area_here: ArrayLike, area_alone: ArrayLike, chance: float = 0.9, draws: int = 10_000
+) -> tuple[float, float]:
+    """Percentile interval of `forward_transfer`, seeds of both drawn with replacement."""
+    rng, means = np.random.default_rng(0), []
+    for areas in (np.asarray(area_here, np.float64), np.asarray(area_alone, np.float64)):
+        means.append(areas[rng.integers(len(areas), size=(draws, len(areas)))].mean(axis=1))
+    return _quantiles(_spared(*means), chance)
+
+
+def _spared(here: NDArray[np.float64], alone: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Forward transfer (...) from mean areas (..., tasks)."""
+    return np.asarray(((here - alone) / np.maximum(1.0 - alone, 1e-6)).mean(axis=-1))
 
 
 def bootstrap(values: ArrayLike, chance: float = 0.9, draws: int = 10_000) -> tuple[float, float]:
@@ -35,5 +57,9 @@ def bootstrap(values: ArrayLike, chance: float = 0.9, draws: int = 10_000) -> tu
     values = np.asarray(values, dtype=np.float64).ravel()
     rng = np.random.default_rng(0)
     means = values[rng.integers(len(values), size=(draws, len(values)))].mean(axis=1)
-    low, high = np.quantile(means, [(1 - chance) / 2, (1 + chance) / 2])
+    return _quantiles(means, chance)
+
+
+def _quantiles(draws: NDArray[np.float64], chance: float) -> tuple[float, float]:
+    low, high = np.quantile(draws, [(1 - chance) / 2, (1 + chance) / 2])
     return float(low), float(high)

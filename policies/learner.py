@@ -116,8 +116,9 @@ class Learner(SAC):
         self.cloned = 0  # of these, at the end of the last cloning: the critics mature from there
         self.curves: dict[str, Tensor] = {}  # of the latest update, for the log
 
-    def _optimizers(self, config: LearnerConfig) -> None:
-        policy = self.policy
+    def fresh_optimizers(self) -> None:
+        """Adam without moments, as at the start of a day."""
+        policy, config = self.policy, self.config
 
         def adam(parameters: Any, rate: float) -> torch.optim.Adam:
             return torch.optim.Adam(parameters, lr=rate, fused=True)
@@ -135,7 +136,7 @@ class Learner(SAC):
         self.successes = Successes(size, self.layout, self.device)
         self.uncloned = 0  # cloning updates that worked examples taken in are still due
         # Moments of yesterday's gradients, small at its end, would make today's first steps huge.
-        self._optimizers(self.config)
+        self.fresh_optimizers()
         self._begin_anew = True
 
     def end_day(self, task: str, size: int = 20_000) -> None:

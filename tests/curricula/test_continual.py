@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daytwo.curricula.continual import area, bootstrap, forgetting, forward_transfer
+from daytwo.curricula.continual import (
+    area,
+    bootstrap,
+    forgetting,
+    forward_transfer,
+    transfer_interval,
+)
 
 RATE = st.floats(0, 1)
 
@@ -22,9 +28,21 @@ def test_the_area_weighs_by_distance() -> None:
 
 
 def test_transfer_is_the_share_of_what_was_left_to_learn() -> None:
-    assert forward_transfer(0.9, 0.8) == pytest.approx(0.5)
-    assert forward_transfer(0.8, 0.8) == 0
-    assert forward_transfer(0.7, 0.8) == pytest.approx(-0.5)
+    assert forward_transfer([[0.9]], [[0.8]]) == pytest.approx(0.5)
+    assert forward_transfer([[0.8]], [[0.8]]) == 0
+    assert forward_transfer([[0.7]], [[0.8]]) == pytest.approx(-0.5)
+
+
+def test_transfer_is_of_the_mean_over_seeds_and_then_over_tasks() -> None:
+    here, alone = [[1.0, 0.5], [0.9, 0.7]], [[0.99, 0.5], [0.81, 0.5]]
+    assert forward_transfer(here, alone) == pytest.approx((0.5 + 0.2) / 2)
+    low, high = transfer_interval(here, alone)
+    assert low < 0.35 < high
+    assert (low, high) == transfer_interval(here, alone)
+
+
+def test_without_other_seeds_the_interval_of_transfer_is_a_point() -> None:
+    assert transfer_interval([[0.9, 0.9]], [[0.8, 0.6]]) == pytest.approx((0.625, 0.625))
 
 
 @given(st.lists(RATE, min_size=2, max_size=10))
