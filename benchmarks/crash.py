@@ -23,14 +23,15 @@ import numpy as np
 import torch
 from rich.progress import Progress
 
+from daytwo import consolidate as consolidation
 from daytwo.benchmarks.disks import try_disks
-from daytwo.consolidate import consolidate
 from daytwo.curricula.exam import Exam
 from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
 from daytwo.errors import InputError
 from daytwo.gate import judge
 from daytwo.keep import Keep, create, opened
 from daytwo.memory import database
+from daytwo.memory.entry import from_record
 from daytwo.memory.episodes import Episode
 from daytwo.memory.record import Record
 from daytwo.memory.store import Store
@@ -41,7 +42,7 @@ from daytwo.sim.tasks.base import ACTION
 from daytwo.sim.vec_env import BatchVecEnv
 
 OLD = Path(__file__).resolve().parent.parent / "tests/memory/fixtures/memory_v1.sql"
-UPDATES = 30  # of a night here
+UPDATES, SAVE_EVERY = 30, 10  # of a night here
 SOON = {"recording": 0.4, "saving": 0.8, "consolidating": 3.0, "migrating": 0.03}  # [s] to a kill
 
 # What a child does until it is killed: it says what is acknowledged.
@@ -50,13 +51,20 @@ Work = Callable[[Path, Connection], None]
 
 @dataclass
 class Tally:
-    """What was found after the kills."""
+    """What was promised of one memory over all its kills, and what was found after them."""
 
+    episodes: dict[int, bytes] = field(default_factory=dict)  # id -> its content's digest
+    version: str = ""  # the last one that was said to act
     instants: int = 0
     lost: int = 0  # acknowledged episodes or versions that are gone or not as they were
     unreadable: int = 0  # memories that could not be opened
     acknowledged: int = 0  # episodes and versions said to be safe before a kill
     problems: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The counts, and the problems in words."""
+        names = ("instants", "lost", "unreadable", "acknowledged", "problems")
+        return {"promised": len(self.episodes), **{name: getattr(self, name) for name in names}}
 
 
 def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
@@ -76,13 +84,15 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
             "migrating": _migrate,
         }
         for kind, work in works.items():
-            tallies[kind] = tally = Tally()
             place = folder / kind
-            if kind != "migrating":
+            if kind == "migrating":
+                _old(place)
+            else:
                 shutil.copytree(template, place)
+            tallies[kind] = tally = Tally(_contents(place))
             for _ in range(each):
                 if kind == "migrating":
-                    shutil.rmtree(place, ignore_errors=True)
+                    shutil.rmtree(place)
                     _old(place)
                 said = _kill(work, place, rng.uniform(0, SOON[kind]))
                 _check(place, said, tally)
@@ -93,7 +103,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
         "lost": sum(t.lost for t in tallies.values()),
         "unreadable": sum(t.unreadable for t in tallies.values()),
         "acknowledged": sum(t.acknowledged for t in tallies.values()),
-        "by_kind": {kind: vars(tally) for kind, tally in tallies.items()},
+        "by_kind": {kind: tally.as_dict() for kind, tally in tallies.items()},
         **disks,
         "settings": {"kill_within_s": SOON, "updates_a_night": UPDATES},
     }
@@ -123,32 +133,49 @@ def _kill(work: Work, place: Path, after: float) -> list[tuple[str, Any]]:
 
 
 def _check(place: Path, said: list[tuple[str, Any]], tally: Tally) -> None:
-    """Open the memory as the next process would, and look for all that was acknowledged."""
+    """Open the memory as the next process would, and look for all that was ever acknowledged."""
     tally.instants += 1
     tally.acknowledged += len(said)
+    for what, value in said:
+        if what == "episode":
+            tally.episodes[value[0]] = value[1]
+        else:
+            tally.version = value
     try:
         with Store.open(place, write=True) as store:
-            there = {entry.id for entry in store.find()}
+            there = {id: content for id, _, content in store.contents()}
             for id in there:
                 store.read(id)  # its checksum holds, or InputError
-            for what, value in said:
-                if what == "episode" and value not in there:
+            for id, content in tally.episodes.items():
+                if there.get(id) != content:
                     tally.lost += 1
-                    tally.problems.append(f"episode {value} is gone")
+                    tally.problems.append(f"episode {id} is gone or not as it was")
             if store.get("arm") is None:  # a memory of version 1 has no policy
                 return
         with opened(place) as keep:
             keep.learner()
             names = [v.name for v in keep.versions.list() if not v.problem]
-            versions = [value for what, value in said if what == "version"]
-            if versions and (
-                versions[-1] not in names or int(keep.versions.current or 0) < int(versions[-1])
-            ):
+            acts = keep.versions.current or "0"
+            if tally.version and (acts not in names or int(acts) < int(tally.version)):
                 tally.lost += 1
-                tally.problems.append(f"version {versions[-1]} is gone")
+                tally.problems.append(f"version {tally.version} is gone")
     except InputError as error:
         tally.unreadable += 1
         tally.problems.append(str(error))
+
+
+def _contents(place: Path) -> dict[int, bytes]:
+    """What is in a memory before anything is done to it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = shutil.copytree(place, Path(scratch) / "copy")
+        with Store.open(copy, write=True) as store:
+            return {id: content for id, _, content in store.contents()}
+
+
+def _append(keep: Keep, rng: np.random.Generator, say: Connection) -> None:
+    record = made_up(rng, keep.day)
+    id = keep.store.append(record)
+    say.send(("episode", (id, from_record(record, None)[0]["content"])))
 
 
 def _record(place: Path, say: Connection) -> None:
@@ -156,7 +183,7 @@ def _record(place: Path, say: Connection) -> None:
     with opened(place, write=True) as keep:
         say.send(("ready", None))
         while True:
-            say.send(("episode", keep.store.append(made_up(rng, keep.day))))
+            _append(keep, rng, say)
 
 
 def _save(place: Path, say: Connection) -> None:
@@ -172,12 +199,14 @@ def _save(place: Path, say: Connection) -> None:
 
 def _consolidate(place: Path, say: Connection) -> None:
     rng = np.random.default_rng()
+    consolidation.SAVE_EVERY = SAVE_EVERY
     with opened(place, write=True) as keep:
-        exam = Exam(keep.arm, keep.textbook.exam, threads=1)
+        exam = Exam(keep.arm, keep.papers, threads=1)
         say.send(("ready", None))
         while True:
-            say.send(("episode", keep.store.append(made_up(rng, keep.day))))
-            night = consolidate(keep, UPDATES, exam=exam)
+            if not keep.store.find(day=keep.day):  # else the night that was killed goes on
+                _append(keep, rng, say)
+            night = consolidation.consolidate(keep, UPDATES, exam=exam)
             assert night is not None
             if night["promoted"]:
                 say.send(("version", night["version"]))
@@ -185,9 +214,7 @@ def _consolidate(place: Path, say: Connection) -> None:
 
 def _migrate(place: Path, say: Connection) -> None:
     say.send(("ready", None))
-    with Store.open(place, write=True) as store:
-        for entry in store.find():
-            say.send(("episode", entry.id))
+    Store.open(place, write=True)
     time.sleep(60)
 
 
