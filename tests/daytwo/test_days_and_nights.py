@@ -146,7 +146,7 @@ def test_what_fell_does_not_act(memory: Path, exam: Exam) -> None:
 def test_a_night_that_ended_behind_the_gate_is_filed(memory: Path, exam: Exam) -> None:
     with opened(memory, write=True) as keep:
         verdict = {"promoted": True, "exam": [], "day": 1, "updates": 1, "before": "000001"}
-        verdict |= {"taught": 4}
+        verdict |= {"taught": 4, "attempted": [entry.id for entry in keep.store.find(day=1)]}
         name = keep.add_version(keep.learner(), verdict)  # killed before it was switched to
         night = consolidate(keep, UPDATES, exam=exam)
         assert night is not None
