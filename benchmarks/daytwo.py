@@ -34,7 +34,8 @@ from daytwo.machine import cores
 from daytwo.policies.learner import Learner
 from daytwo.screen import Screen
 from daytwo.sim.arms import Arm, load_arm
-from daytwo.sim.identify import Belief, Identifier
+from daytwo.sim.belief import Belief
+from daytwo.sim.identify import Identifier
 from daytwo.sim.observation import SCALE
 from daytwo.sim.vec_env import BatchVecEnv
 
@@ -42,8 +43,8 @@ EXAMPLES = {"pick": 64, "place": 64, "stack": 96}
 TASKS = tuple(EXAMPLES)
 ATTEMPTS = 5  # of day one
 MORNINGS = 4  # first attempts of day two, each from the morning's memory, at other exercises
-CONTEXTS = 15  # hidden contexts, each with one task
-QUICK = 3
+CONTEXTS = 24  # hidden contexts, each with one task
+QUICK = 6
 STUDY = (1500, 500)  # updates of cloning and of practice before day one
 NIGHT = 200  # updates
 CHANCE = 0.95
@@ -51,7 +52,7 @@ WHO = ("day_two", "fresh", "weights_only", "belief_only")
 
 
 def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
-    """All contexts; a quick run takes a fifth of them."""
+    """All contexts; a quick run takes a quarter of them."""
     contexts = QUICK if quick else CONTEXTS
     torch.set_num_threads(max(1, cores() // 2))
     with tempfile.TemporaryDirectory() as scratch, Progress() as progress:

@@ -20,9 +20,11 @@ from daytwo.memory.episodes import Episode
 from daytwo.memory.record import Record
 from daytwo.memory.recorder import Recorder
 from daytwo.sim.arms import Arm
-from daytwo.sim.identify import Belief, Identifier, Trace
+from daytwo.sim.belief import Belief
+from daytwo.sim.identify import Identifier, Trace
 from daytwo.sim.tasks import get_task
 
+MEASURED = ("q", "opening", "p_object", "quat_object")  # of an attempt's tracks, for its trace
 SEEDS = 5 * 2**48  # exercises of deployment: never practised, never examined
 
 
@@ -146,10 +148,8 @@ def trace_of(tried: Attempt) -> Trace:
     """What an attempt says about the hidden context."""
     return Trace(
         placement=tried.placement,
-        q=tried.tracks["q"][0].astype(np.float64),
-        sent=tried.sent.astype(np.float64),
-        p_object=tried.tracks["p_object"].astype(np.float64),
-        opening=tried.tracks["opening"].astype(np.float64),
+        grip=tried.sent[:, -1].astype(np.float64),
+        **{name: tried.tracks[name].astype(np.float64) for name in MEASURED},
     )
 
 

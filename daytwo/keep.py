@@ -20,7 +20,7 @@ from daytwo.memory.versions import Versions
 from daytwo.policies.learner import Learner
 from daytwo.policies.resume import restore, snapshot
 from daytwo.sim.arms import Arm, load_arm
-from daytwo.sim.identify import NAMES, Belief
+from daytwo.sim.belief import NAMES, Belief
 from daytwo.sim.observation import LAYOUT
 from daytwo.sim.tasks.base import ACTION
 
@@ -73,11 +73,11 @@ class Keep:
         kept = self.store.get(f"belief/{driver}")
         if kept is None:
             return None
-        belief = Belief(np.asarray(kept["guesses"]))
+        belief = Belief.named(kept["names"], kept["guesses"])
         for night in range(kept["day"], self.day):
             if self.store.get(f"night/{night}") is None:
                 continue  # a day of another arm, from a merged memory
-            belief = belief.overnight(CHANGES_OVERNIGHT, seed=night)
+            belief = belief.renewed(CHANGES_OVERNIGHT, seed=night)
         return belief
 
     def put_belief(self, driver: str, belief: Belief) -> None:

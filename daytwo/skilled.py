@@ -13,7 +13,7 @@ from daytwo.hardware.cell import Attempt
 from daytwo.keep import Keep, about
 from daytwo.memory.skill import Belief as Stated
 from daytwo.memory.skill import Point, Sitting, Skill, Trajectory
-from daytwo.sim.identify import NAMES, Belief
+from daytwo.sim.belief import NAMES, Belief
 from daytwo.sim.predicates import PREDICATES
 from daytwo.sim.tasks import get_task
 

@@ -14,9 +14,7 @@ from daytwo.memory.entry import Entry
 from daytwo.memory.record import STUDY
 from daytwo.memory.shrink import EXPERT
 from daytwo.nights import Night
-from daytwo.sim.identify import NAMES, Belief
-
-OFFSET = slice(NAMES.index("offset_x"), NAMES.index("offset_z") + 1)  # of a belief [m]
+from daytwo.sim.belief import NAMES, Belief
 
 
 class Moment(NamedTuple):
@@ -102,7 +100,9 @@ def _tried(tried: Sequence[Entry]) -> str:
 def _belief(keep: Keep, driver: str, day: int) -> Belief | None:
     """What was believed at the end of a day, if nothing was attempted through the driver since."""
     kept = keep.store.get(f"belief/{driver}")
-    return Belief(np.asarray(kept["guesses"])) if kept and kept["day"] == day else None
+    if not kept or kept["day"] != day:
+        return None
+    return Belief.named(kept["names"], kept["guesses"])
 
 
 def _believed(tried: Sequence[Entry], after: Belief | None) -> str:
@@ -110,7 +110,7 @@ def _believed(tried: Sequence[Entry], after: Belief | None) -> str:
     is, at an older one before its last attempt, which is all that is kept of it.
     """
     if after is not None:
-        sure = _mm(after.spread[OFFSET].max())
+        sure = _mm(after.spread.max())
         return f"; after it the camera was believed to be {_off(after.mean)} off (±{sure})"
     last = max(tried, key=lambda entry: entry.attempt)
     if last.attempt > 1 and len(last.context) == len(NAMES):
@@ -120,7 +120,7 @@ def _believed(tried: Sequence[Entry], after: Belief | None) -> str:
 
 def _off(mean: ArrayLike) -> str:
     """How far the camera is off where the hidden context is `mean`."""
-    return _mm(float(np.linalg.norm(np.asarray(mean)[OFFSET])))
+    return _mm(float(np.linalg.norm(mean)))
 
 
 def _mm(metres: float) -> str:

@@ -41,7 +41,8 @@ class Attempt:
     sent: NDArray[np.float32]  # (T, dof + 1) joint targets [rad], gripper 0..1: what went out
     tracks: Mapping[str, NDArray[np.float32]]
     # measured: q (T + 1, dof) [rad], opening (T + 1,) [m], p_ee (T + 1, 3) [m];
-    # as reported, k objects: p_object (T + 1, k, 3), yaw_object (T + 1, k), p_goal (T + 1, 3)
+    # as reported, k objects: p_object (T + 1, k, 3), quat_object (T + 1, k, 4) wxyz,
+    # p_goal (T + 1, 3)
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -195,6 +196,6 @@ class Cell:
             "opening": engine.opening()[0],
             "p_ee": state.p_ee[0].copy(),
             "p_object": state.p_object[0, :k] + engine.correction,
-            "yaw_object": state.yaw_object[0, :k].copy(),  # the state is written over
+            "quat_object": engine.objects()[1][0, :k],
             "p_goal": state.p_goal[0] + engine.correction,
         }

@@ -78,7 +78,9 @@ class MujocoEngine:
         self.pose_offset = np.zeros((n, 3))
         cubes = [f"object{i}" for i in range(n_objects)]
         self._q = self._addresses(arm.joints, "jnt_qposadr")
+        self._v = self._addresses(arm.joints, "jnt_dofadr")
         self._finger = self._addresses(arm.gripper.joints, "jnt_qposadr")
+        self._finger_v = self._addresses(arm.gripper.joints, "jnt_dofadr")
         self._object_q = self._addresses(cubes, "jnt_qposadr")
         self._object_v = self._addresses(cubes, "jnt_dofadr")
         servo = mujoco.mjtObj.mjOBJ_ACTUATOR
@@ -106,6 +108,30 @@ class MujocoEngine:
         self._ctrl[ids[:, None], self._servo] = q
         self._ctrl[ids[:, None], self._finger_servo] = self._open
         return reported(placement, self.pose_offset[ids])
+
+    def place(
+        self, q: Array, dq: Array, opening: float, p_object: Array, quat: Array, v_object: Array
+    ) -> None:
+        """Put every simulation into a measured state.
+
+        Args:
+            q: joints (dof,) [rad].
+            dq: their velocities (dof,) [rad/s].
+            opening: distance between the pads [m], which are at rest.
+            p_object: true centres (n, k, 3) [m] of the first k cubes.
+            quat: their orientations (k, 4) wxyz; they do not turn.
+            v_object: their velocities (k, 3) [m/s].
+        """
+        self._qpos[:, self._q], self._qvel[:, self._v] = q, dq
+        share = opening / self._max_opening
+        self._qpos[:, self._finger] = self._shut + share * (self._open - self._shut)
+        self._qvel[:, self._finger_v] = 0.0
+        for i in range(p_object.shape[1]):
+            at, v_at = self._object_q[i], self._object_v[i]
+            self._qpos[:, at : at + 3] = p_object[:, i]
+            self._qpos[:, at + 3 : at + 7] = quat[i]
+            self._qvel[:, v_at : v_at + 3] = v_object[i]
+            self._qvel[:, v_at + 3 : v_at + 6] = 0.0
 
     def drive(self, q_target: Array, grip: Array) -> None:
         self._ctrl[:, self._servo] = q_target

@@ -16,7 +16,7 @@ from daytwo.gate import judge
 from daytwo.keep import Keep, create, opened
 from daytwo.memory.episodes import Episode
 from daytwo.memory.record import STUDY, Record
-from daytwo.sim.identify import NAMES, Belief
+from daytwo.sim.belief import NAMES, Belief
 from daytwo.sim.observation import OBS_DIM
 from daytwo.sim.tasks.base import ACTION
 from daytwo.skilled import examined, standards

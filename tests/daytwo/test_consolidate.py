@@ -32,7 +32,8 @@ from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.screen import Screen
 from daytwo.sim.arms import load_arm
-from daytwo.sim.identify import Belief, Identifier
+from daytwo.sim.belief import Belief
+from daytwo.sim.identify import Identifier
 from daytwo.sim.observation import SCALE
 from daytwo.sim.vec_env import BatchVecEnv
 
@@ -49,7 +50,7 @@ BOOK = Textbook(
 )
 CONFIG = LearnerConfig(hidden=32, batch_size=64, practice_size=5000, success_size=2000)
 UPDATES = 20
-PARTICLES = 24
+GUESSES = 24
 
 Lend = Callable[[], Path]
 
@@ -65,13 +66,13 @@ def make(folder: Path, config: LearnerConfig) -> Path:
     env.close()
     with opened(folder, write=True) as keep:
         begin.fill(keep, learner, seed=0, screen=Screen(Console(file=io.StringIO())))
-        keep.put_belief("twin", Belief.prior(PARTICLES))  # few guesses, to be quick
+        keep.put_belief("twin", Belief.prior(GUESSES))  # few guesses, to be quick
     return folder
 
 
 @pytest.fixture(scope="module", name="identifier")
 def _identifier() -> Identifier:
-    return Identifier(load_arm("panda"), PARTICLES, threads=1)
+    return Identifier(load_arm("panda"), GUESSES, threads=1)
 
 
 @pytest.fixture(scope="module", autouse=True)

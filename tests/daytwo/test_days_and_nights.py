@@ -26,7 +26,8 @@ from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.screen import Screen
 from daytwo.sim.arms import load_arm
-from daytwo.sim.identify import Belief, Identifier
+from daytwo.sim.belief import Belief
+from daytwo.sim.identify import Identifier
 from daytwo.sim.observation import SCALE
 from daytwo.sim.vec_env import BatchVecEnv
 
@@ -37,7 +38,7 @@ BOOK = Textbook(
 )
 CONFIG = LearnerConfig(hidden=16, batch_size=32, practice_size=2000, success_size=2000)
 UPDATES = 25
-PARTICLES = 24  # guesses, to be quick
+GUESSES = 24  # guesses, to be quick
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def exam() -> Exam:
 
 @pytest.fixture(scope="module")
 def identifier() -> Identifier:
-    return Identifier(load_arm("panda"), PARTICLES)
+    return Identifier(load_arm("panda"), GUESSES)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory, identifier: Identifier) -> P
     learner = Learner(env, config=CONFIG, scale=SCALE, seed=0, device="cpu")
     with opened(folder, write=True) as keep:
         fill(keep, learner, 0, Screen(Console(quiet=True)))
-        keep.put_belief("twin", Belief.prior(PARTICLES))
+        keep.put_belief("twin", Belief.prior(GUESSES))
         arm, source = open_driver("twin", keep.arm, hidden=3)
         with arm:
             deploy(keep, arm, source, "twin", "pick", 2, identifier=identifier)
@@ -90,7 +91,7 @@ def test_a_day_is_on_the_disk(memory: Path) -> None:
     assert record.sent.shape == (steps, 8)
     assert record.tracks["q"].shape == (steps + 1, 7)
     assert skill == "pick@0002"
-    assert belief.guesses.shape == (PARTICLES, 5)
+    assert belief.guesses.shape == (GUESSES, 3)
     assert record.skill == "pick@0001"
 
 

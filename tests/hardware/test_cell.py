@@ -57,7 +57,7 @@ def test_an_attempt_is_whole_and_fits_a_record(cell: Cell, task: str) -> None:
         "opening": (steps + 1,),
         "p_ee": (steps + 1, 3),
         "p_object": (steps + 1, k, 3),
-        "yaw_object": (steps + 1, k),
+        "quat_object": (steps + 1, k, 4),
         "p_goal": (steps + 1, 3),
     }
     for name, track in made.tracks.items():  # each step its own row, not the last over and over
