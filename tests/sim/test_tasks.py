@@ -14,6 +14,8 @@ from daytwo.sim.tasks import get_task, task_names
 from daytwo.sim.world import DISCOUNT, SHAPING, World
 
 CASES = [(arm, task) for arm in arm_names() for task in task_names()]
+PANDA = [case for case in CASES if case[0] == "panda"]
+OTHERS = [pytest.param(*case, marks=pytest.mark.slow) for case in CASES if case not in PANDA]
 
 
 @functools.cache
@@ -29,7 +31,7 @@ def start(world: World, seed: int = 0, difficulty: np.ndarray | None = None) -> 
     return world.observe()
 
 
-@pytest.mark.parametrize(("arm", "task"), CASES)
+@pytest.mark.parametrize(("arm", "task"), [*PANDA, *OTHERS])
 def test_expert_succeeds(arm: str, task: str) -> None:
     """At least 97 % over the whole range of difficulty."""
     world = world_of(arm, task, 200)
@@ -39,6 +41,8 @@ def test_expert_succeeds(arm: str, task: str) -> None:
         result = world.step(world.expert_action())
         success |= result.success & ~done
         done |= result.terminated | result.truncated
+        if done.all():
+            break
     assert done.all()
     assert success.mean() >= 0.97, f"failed: {np.flatnonzero(~success)}"
     assert world.diverged == 0
@@ -54,7 +58,7 @@ def test_starts_are_random_and_unsolved(arm: str, task: str) -> None:
     assert not result.success.any()
 
 
-@pytest.mark.parametrize(("arm", "task"), CASES)
+@pytest.mark.parametrize(("arm", "task"), PANDA)
 def test_no_constant_observation_element(arm: str, task: str) -> None:
     """Every element that the task uses varies; only empty slots and the descriptor stay put."""
     world = world_of(arm, task, 64)
