@@ -47,7 +47,7 @@ def consolidate(
     Args:
         keep: the memory, open for writing.
         updates: gradient updates.
-        stop: asked between updates; True saves the night and ends here.
+        stop: asked between updates, and before the exams; True saves the night and ends here.
         tell: called with how many updates more are done.
         exam: every known exam, if it is built already.
 
@@ -68,9 +68,8 @@ def consolidate(
         made = rehearse(learner, step, lambda _: not stop())
         done += made
         tell(made)
-        if done < updates:
-            learner.save(keep.folder / NIGHT, meta={**about, "done": done})
-        if made < step:
+        learner.save(keep.folder / NIGHT, meta={**about, "done": done})
+        if stop():
             return None
     exam = exam or Exam(keep.arm, keep.papers)
     rows = exam.sit(by(learner))

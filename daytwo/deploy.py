@@ -40,6 +40,10 @@ class Try:
     spread: float  # [m] of the horizontal belief after it
 
 
+class _Stopped(Exception):
+    """The trial is to end at this step."""
+
+
 def deploy(
     keep: Keep,
     driver: ArmDriver,
@@ -51,6 +55,7 @@ def deploy(
     seed: int = 0,
     tell: Callable[[Try], None] = lambda _: None,
     identifier: Identifier | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[Try]:
     """One trial of K attempts: the hidden context stays, objects are laid out anew.
 
@@ -68,6 +73,8 @@ def deploy(
         seed: of the exercises.
         tell: called after each attempt.
         identifier: to learn with; made here if None.
+        stop: asked at every step; True stops the arm and ends the trial, without the attempt that
+            was under way. An attempt that is over is learnt from first.
 
     Raises:
         InputError: the task is unknown, the arm cannot do it, or the version does not fit.
@@ -84,14 +91,24 @@ def deploy(
     trial = next_trial(keep)
     tries: list[Try] = []
     made: list[Attempt] = []
+
+    def go_on(*_: object) -> None:
+        if stop():
+            raise _Stopped
+
     try:
         with Recorder(keep.store) as recorder:
             for k in range(1, attempts + 1):
+                if stop():
+                    break
                 hard = float(rng.uniform(*difficulty))
                 exercise = int(SEEDS + rng.integers(2**31))
                 offset = belief.offset
                 started = datetime.now(UTC).isoformat(timespec="milliseconds")
-                tried = cell.attempt(by(learner), task, hard, exercise, correction=offset)
+                try:
+                    tried = cell.attempt(by(learner), task, hard, exercise, offset, go_on)
+                except _Stopped:
+                    break
                 record = Record(
                     episode_of(tried, task),
                     arm=keep.arm.name,

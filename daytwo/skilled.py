@@ -38,6 +38,16 @@ def named(keep: Keep, task: str) -> Skill | None:
     return min(found, key=lambda s: (not s.policy, s.name != task, s.name), default=None)
 
 
+def _own(keep: Keep, task: str) -> Skill:
+    """The skill that this arm's notes on a task go to. One that came from elsewhere brings what it
+    can do and believes, not what it was examined with there.
+    """
+    skill = named(keep, task)
+    if skill is None:
+        return Skill(task, task, about(keep.arm), describe(keep, task))
+    return skill if skill.policy else replace(skill, exams=(), curve=())
+
+
 def examined(keep: Keep, rows: Sequence[Mapping[str, Any]], version: str, day: int) -> None:
     """Note the exam of a version that acts in the skill of every task."""
     date = datetime.now(UTC).isoformat(timespec="seconds")
@@ -45,7 +55,7 @@ def examined(keep: Keep, rows: Sequence[Mapping[str, Any]], version: str, day: i
     for row in rows:
         task = row["task"]
         sitting = Sitting(day, date, version, **{name: row[name] for name in fields})
-        skill = named(keep, task) or Skill(task, task, about(keep.arm), describe(keep, task))
+        skill = _own(keep, task)
         if any(replace(noted, date=date) == sitting for noted in skill.exams):
             continue  # by a night that was ended while it was filed
         examples = len(keep.store.find(task=task, driver="expert"))
@@ -62,19 +72,22 @@ def examined(keep: Keep, rows: Sequence[Mapping[str, Any]], version: str, day: i
 
 def standards(keep: Keep) -> list[dict[str, Any]]:
     """Exam rows that a new version is judged by: those of the version that acts and, so that many
-    small losses do not add up, the first that the arm's skill of each task was examined with.
+    small losses do not add up, of each task the first and the one after the first day on which it
+    was practised, unless that version was rolled back.
     """
     rows = list(keep.versions.verdict()["exam"])
     for task in {row["task"] for row in rows}:
-        skill = named(keep, task)
-        if skill is not None and skill.exams:
-            rows.append({"task": task, **asdict(skill.exams[0])})
+        skill = _own(keep, task)
+        sat = [one for one in skill.exams if one.policy <= (keep.versions.current or "")]
+        own_day = min((point.day for point in skill.curve), default=None)
+        learnt = [one for one in sat if own_day is not None and one.day >= own_day]
+        rows += [{"task": task, **asdict(one)} for one in (*sat[:1], *learnt[:1])]
     return rows
 
 
 def practised(keep: Keep, task: str, tried: Sequence[Attempt], belief: Belief, version: str) -> str:
     """Note a trial in its task's skill; returns the skill's NAME@VERSION."""
-    skill = named(keep, task) or Skill(task, task, about(keep.arm), describe(keep, task))
+    skill = _own(keep, task)
     curve = tuple(
         Point(keep.day, skill.attempts + i, float(attempt.success))
         for i, attempt in enumerate(tried, start=1)
@@ -84,7 +97,7 @@ def practised(keep: Keep, task: str, tried: Sequence[Attempt], belief: Belief, v
             skill,
             policy=version,
             belief=state(belief),
-            trajectory=_best(tried) or skill.trajectory,
+            trajectory=_best(tried, skill.trajectory),
             curve=(*skill.curve, *curve),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -108,10 +121,7 @@ def nearest(keep: Keep, task: str, known: Belief | None) -> tuple[str, Belief | 
     return skill.label, Belief(guesses)
 
 
-def _best(tried: Sequence[Attempt]) -> Trajectory | None:
-    """The shortest success."""
-    good = [attempt for attempt in tried if attempt.success]
-    if not good:
-        return None
-    best = min(good, key=len)
-    return Trajectory(best.observations, best.actions, best.sent)
+def _best(tried: Sequence[Attempt], known: Trajectory | None) -> Trajectory | None:
+    """The shortest success, these and the one known so far."""
+    good = [Trajectory(t.observations, t.actions, t.sent) for t in tried if t.success]
+    return min([*good, *([known] if known else [])], key=lambda t: len(t.actions), default=None)

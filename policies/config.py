@@ -18,8 +18,8 @@ class LearnerConfig:
 
     hidden: int = 256  # units in each of the two hidden layers of actor and critics
     batch_size: int = 512  # transitions an update learns from
-    good_share: float = 0.5  # of the batch, from worked examples and own successes
-    past_share: float = 0.15  # of the batch, from each task that is not practised today
+    good_share: float = 0.5  # of what the past leaves, from worked examples and own successes
+    past_share: float = 0.15  # of the batch, from each task in the past
     past_most: float = 0.6  # of the batch, from all of these together
     renew: float = 1.0  # what a fresh actor counts for beside each known task, when one is new
     anchor: float = 5.0  # weight of keeping what the policy did in those

@@ -1,9 +1,7 @@
 """The learner: soft actor-critic that is shown worked examples, practises, and keeps what worked.
 
-Every batch is half what worked (worked examples and the learner's own successes) and half
-practice (RLPD, Ball et al. 2023). What has once been reached bounds the critics from below (MCAC,
-Wilcox et al. 2022). The actor imitates the good half and, as far as the critics have matured,
-climbs their estimate (Fujimoto and Gu, TD3+BC, 2021, for the balance of the two).
+Of each batch a part is the past; of the rest half is what worked (worked examples and the learner's
+own successes) and half practice: see `daytwo.policies.actor_critic` for what is done with it.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ SPREAD = np.array([0.025, 0.025, 0.004])  # [m] of what is expected before any a
 GUESSES = 384
 
 _NEAR = 0.25  # kernel width of the densest place, in spreads of the prior
+_DENSEST = (_NEAR**2 / (1 + _NEAR**2)) ** (len(NAMES) / 2)  # of the prior, with that kernel
+_DENSE = 1.7  # times that is more than chance
 _MOVE = 0.3  # share of the cloud's spread that resampled guesses are moved by, yet at most
 _FARTHEST = np.array([0.003, 0.003, 0.001])  # [m], so that a hole in the cloud stays one
 _FLOOR = np.array([0.002, 0.002, 0.001])  # [m] nobody is surer than this
@@ -72,11 +74,12 @@ class Belief:
         """The guess (3,) [m] at the camera's offset to act on: where the cloud is densest."""
         xyz = self.guesses / SPREAD
         at = xyz.mean(axis=0)
-        # Mean shift from the densest guess (Comaniciu and Meer, 2002); from the mean where the
-        # cloud is as wide as it was before any attempt.
         apart = ((xyz[:, None] - xyz[None]) ** 2).sum(-1)
-        if xyz[:, :2].std(axis=0).max() < 0.9:
-            at = xyz[np.exp(-apart / (2 * _NEAR**2)).sum(axis=1).argmax()]
+        others = (np.exp(-apart / (2 * _NEAR**2)).sum(axis=1) - 1) / max(len(xyz) - 1, 1)
+        # Mean shift from the densest guess (Comaniciu and Meer, 2002); the mean where the cloud is
+        # nowhere denser than before any attempt.
+        if others.max() > _DENSE * _DENSEST:
+            at = xyz[others.argmax()]
             for _ in range(10):
                 near = np.exp(-((xyz - at) ** 2).sum(-1) / (2 * _NEAR**2))
                 at = near @ xyz / near.sum()

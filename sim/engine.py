@@ -118,7 +118,7 @@ class MujocoEngine:
             q: joints (dof,) [rad].
             dq: their velocities (dof,) [rad/s].
             opening: distance between the pads [m], which are at rest.
-            p_object: true centres (n, k, 3) [m] of the first k cubes.
+            p_object: true centres (n, k, 3) [m] of the first k cubes; the others are put away.
             quat: their orientations (k, 4) wxyz; they do not turn.
             v_object: their velocities (k, 3) [m/s].
         """
@@ -132,6 +132,10 @@ class MujocoEngine:
             self._qpos[:, at + 3 : at + 7] = quat[i]
             self._qvel[:, v_at : v_at + 3] = v_object[i]
             self._qvel[:, v_at + 3 : v_at + 6] = 0.0
+        for i in range(p_object.shape[1], self.n_objects):
+            at, v_at = self._object_q[i], self._object_v[i]
+            self._qpos[:, at : at + 7] = (*PARKED[i], 1.0, 0.0, 0.0, 0.0)
+            self._qvel[:, v_at : v_at + 6] = 0.0
 
     def drive(self, q_target: Array, grip: Array) -> None:
         self._ctrl[:, self._servo] = q_target

@@ -58,7 +58,12 @@ class Identifier:
         self.engine = MujocoEngine(arm, guesses, n_objects, threads)
 
     def update(self, belief: Belief, trace: Trace, seed: int = 0) -> Belief:
-        """The belief after one more attempt; deterministic in its arguments."""
+        """The belief after one more attempt; deterministic in its arguments.
+
+        An attempt without an object says nothing, and leaves the belief as it is.
+        """
+        if not (trace.placement.half > 0).any():
+            return belief
         belief = belief.of(self.guesses).renewed(_ANEW, seed)
         return belief.after(self.fit(belief.guesses, trace), np.random.default_rng(seed))
 

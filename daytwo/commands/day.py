@@ -42,6 +42,7 @@ def deploy(
     """Work: attempt a task on an arm, learn between attempts, and record each one."""
     from daytwo.deploy import Try, deploy, next_trial, open_driver
     from daytwo.keep import opened
+    from daytwo.screen import stopping
     from daytwo.sim.tasks import get_task
 
     screen = console(as_json)
@@ -55,7 +56,7 @@ def deploy(
             f"now known to {1000 * t.spread:.0f} mm"
         )
 
-    with opened(memory, write=True) as keep:
+    with opened(memory, write=True) as keep, stopping() as stop:
         arm, source = open_driver(driver, keep.arm, hidden)
         get_task(task, keep.arm)  # refused before an arm is waited for
         version = keep.versions.path().name
@@ -66,8 +67,12 @@ def deploy(
             f"version {version}"
         )
         with arm:
-            tries = deploy(keep, arm, source, driver, task, attempts, seed=chosen, tell=tell)
+            tries = deploy(
+                keep, arm, source, driver, task, attempts, seed=chosen, tell=tell, stop=stop
+            )
         day = keep.day
+    if len(tries) < attempts:
+        screen.print(f"Stopped after {len(tries)} of {attempts} attempts; they are kept.")
     print_json(
         as_json,
         {
@@ -79,6 +84,8 @@ def deploy(
             "attempts": [asdict(t) for t in tries],
         },
     )
+    if len(tries) < attempts:
+        raise typer.Exit(130)
 
 
 @app.command()

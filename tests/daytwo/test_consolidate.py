@@ -174,7 +174,7 @@ def test_a_day_is_recorded_learnt_from_and_told(
         belief, known = keep.belief("twin"), before.belief("twin")
         assert belief is not None
         assert known is not None
-        assert not np.array_equal(belief.guesses, known.guesses)
+        assert np.array_equal(belief.guesses, known.guesses), "nothing to touch, nothing to learn"
         assert tries[0].offset == tuple(round(float(x), 4) for x in known.offset)
         skill = keep.skills.get("reach")
         assert [point.success for point in skill.curve] == [float(t.success) for t in tries]
@@ -243,6 +243,42 @@ def test_an_interrupted_night_goes_on_to_the_same_weights_and_verdict(lend: Lend
         assert judged(consolidate(keep, UPDATES, tell=told.append)) == straight
         assert told == [11, UPDATES - 11]
         assert weights(keep, straight["version"]) == expected
+
+
+def test_a_night_stopped_after_its_last_update_sits_no_exam(lend: Lend) -> None:
+    folder = lend()
+    with opened(folder, write=True) as keep:
+        assert consolidate(keep, UPDATES, after(UPDATES)) is None
+        assert [v.name for v in keep.versions.list()] == ["000001"]
+    told: list[int] = []
+    with opened(folder, write=True) as keep:
+        assert consolidate(keep, UPDATES, tell=told.append) is not None
+        assert told == [UPDATES]
+
+
+def test_a_stop_within_an_attempt_stops_the_arm_and_keeps_those_before(
+    lend: Lend, identifier: Identifier
+) -> None:
+    with opened(lend(), write=True) as keep:
+        arm, source = open_driver("twin", keep.arm, 3)
+        told: list[Try] = []
+        asked = 0
+
+        def stop() -> bool:
+            nonlocal asked
+            asked += 1
+            return len(told) == 1 and asked > told[0].steps + 4
+
+        with arm:
+            tries = deploy(
+                keep, arm, source, "twin", "reach", 5, EASY, 0, told.append, identifier, stop
+            )
+            still = arm.read().q
+            arm.sleep_until(arm.now() + 0.5)
+            assert np.allclose(arm.read().q, still, atol=0.02)
+        assert len(tries) == 1
+        assert [entry.attempt for entry in keep.store.find(trial=2)] == [1]
+        assert keep.skills.get("reach").attempts == 3
 
 
 def test_a_task_that_was_met_since_has_an_exam_too(lend: Lend, identifier: Identifier) -> None:

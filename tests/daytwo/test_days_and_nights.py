@@ -92,6 +92,7 @@ def test_a_day_is_on_the_disk(memory: Path) -> None:
     assert record.tracks["q"].shape == (steps + 1, 7)
     assert skill == "pick@0002"
     assert belief.guesses.shape == (GUESSES, 3)
+    assert not np.isin(belief.guesses, Belief.prior(GUESSES).guesses).all()
     assert record.skill == "pick@0001"
 
 

@@ -58,6 +58,16 @@ def test_a_night_makes_it_less_sure_but_does_not_forget() -> None:
     assert np.array_equal(morning.guesses, known.renewed(0.1, seed=1).guesses)
 
 
+def test_many_nights_blur_it_but_do_not_drag_it_off() -> None:
+    known = Belief([0.03, -0.01, 0.0] + 0.1 * Belief.prior().guesses)
+    for night in range(15):
+        known = known.renewed(0.1, seed=night)
+        assert np.linalg.norm((known.offset - [0.03, -0.01, 0.0])[:2]) < 0.004
+    for night in range(15, 90):
+        known = known.renewed(0.1, seed=night)
+    assert np.linalg.norm(known.offset) < 0.01, "what was long ago is not acted on"
+
+
 def test_what_older_versions_believed_beside_is_left_out() -> None:
     names = ("stiffness", "offset_z", "offset_x", "offset_y")
     belief = Belief.named(names, [[9.0, 0.3, 0.1, 0.2]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -128,6 +130,14 @@ def test_a_belief_in_more_or_fewer_guesses_goes_on(
     assert np.linalg.norm((later.offset - HIDDEN)[:2]) < 0.006
     with pytest.raises(InputError, match="30 guesses; this identifier simulates 256"):
         identifier.fit(found[-1].of(30).guesses, trace)
+
+
+def test_an_attempt_without_an_object_says_nothing(
+    world: World, identifier: Identifier, found: list[Belief]
+) -> None:
+    trace = attempt(world, HIDDEN, seed=50)
+    nothing = replace(trace, placement=Placement.empty(1))
+    assert identifier.update(found[-1], nothing) is found[-1]
 
 
 def test_a_guess_that_goes_astray_is_dropped_and_takes_no_other_along(
