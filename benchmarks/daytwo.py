@@ -86,9 +86,13 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
 
 
 def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Rates of each one who made day two's first attempt, and what day one came to."""
+    """Rates of each one who made day two's first attempt, and what day one came to: success at
+    each attempt, and how far off horizontally the camera's offset was that it was made with (the
+    median over contexts [m]; the last is the one that day two begins with).
+    """
     table = {who: _rate([row[who] for row in rows]) for who in WHO}
     by_attempt = np.array([row["day_one"] for row in rows], dtype=float)
+    missed = [row["offset_missed_m"] for row in rows]
     gain = [np.mean(row["day_two"]) - np.mean(row["fresh"]) for row in rows]
     return {
         "day_one": table["fresh"],
@@ -97,6 +101,7 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "disjoint": table["day_two"]["low"] > table["fresh"]["high"],
         "ablations": {who: table[who] for who in ("weights_only", "belief_only")},
         "success_at": by_attempt.mean(axis=0).round(3).tolist(),
+        "offset_missed_m": np.median(missed, axis=0).round(4).tolist(),
         "promoted": sum(row["promoted"] for row in rows),
         "learning_s": {
             "median": round(float(np.median([s for r in rows for s in r["learning_s"]])), 2),
@@ -113,7 +118,10 @@ def _two_days(
     twin = TwinDriver(identifier.arm, TwinContext.draw(1000 * seed + i))
     with twin:
         with opened(memory, write=True) as keep:
-            tries = deploy(keep, twin, twin, "twin", task, ATTEMPTS, seed=i, identifier=identifier)
+            tries = deploy(
+                keep, twin, twin, "twin", task, ATTEMPTS, seed=1000 * seed + i,
+                identifier=identifier,
+            )  # fmt: skip
             night = consolidate(keep, NIGHT, exam=exam)
             assert night is not None
         with opened(memory) as keep, opened(template) as before:
@@ -128,7 +136,10 @@ def _two_days(
         "task": task,
         "hidden": vars(twin.context),
         "day_one": [t.success for t in tries],
-        "offset_believed": known.offset.round(4).tolist(),
+        "offset_missed_m": [
+            round(float(np.linalg.norm(np.subtract(by, twin.pose_offset)[:2])), 4)
+            for by in (*(t.offset for t in tries), known.offset)
+        ],
         "learning_s": [round(t.learning_s, 2) for t in tries],
         "promoted": night["promoted"],
         **firsts,

@@ -89,7 +89,8 @@ def _continual(r: dict[str, Any]) -> list[tuple[str, str, str]]:
         low, high = r["intervals"][key]
         return f"**{r[key]:{form}}** [{low:{form}}, {high:{form}}]"
 
-    what = f"{days} tasks, one a day, {len(r['settings']['seeds'])} seeds: "
+    seeds = len(r["settings"]["seeds"])
+    what = f"{days} tasks, one a day, {seeds} seeds (90% bootstrap over them): "
     return [
         (
             what + "success on all exams at the end",
