@@ -132,14 +132,13 @@ def _two_days(
                 who: [_first(twin, task, learner, belief, seed, i, k) for k in range(MORNINGS)]
                 for who, learner, belief in sides
             }
+    believed = np.array([*(t.offset for t in tries), known.offset])
+    missed = np.linalg.norm((believed - twin.pose_offset)[:, :2], axis=1)
     return {
         "task": task,
         "hidden": vars(twin.context),
         "day_one": [t.success for t in tries],
-        "offset_missed_m": [
-            round(float(np.linalg.norm(np.subtract(by, twin.pose_offset)[:2])), 4)
-            for by in (*(t.offset for t in tries), known.offset)
-        ],
+        "offset_missed_m": missed.round(4).tolist(),
         "learning_s": [round(t.learning_s, 2) for t in tries],
         "promoted": night["promoted"],
         **firsts,
