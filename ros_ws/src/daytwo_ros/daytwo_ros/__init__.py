@@ -1,0 +1,1 @@
+"""daytwo's ROS 2 nodes: thin, around the library."""

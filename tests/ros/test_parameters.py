@@ -1,0 +1,32 @@
+"""The parameter files that are shipped, as a node reads them."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+import rclpy
+from rclpy.context import Context
+from workspace import INSTALL
+
+from daytwo.sim.arms import load_arm
+
+SHIPPED = sorted((INSTALL / "share" / "daytwo_bringup" / "config").glob("*.yaml"))
+
+
+def test_there_is_one_an_arm() -> None:
+    assert {path.stem for path in SHIPPED} == {"panda", "ur5e", "so101"}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[path.stem for path in SHIPPED])
+def test_it_names_an_arm_that_loads(environment: dict[str, str], path: Path) -> None:
+    context = Context()
+    rclpy.init(args=["--ros-args", "--params-file", str(path)], context=context)
+    node = rclpy.create_node("any", context=context)
+    try:
+        arm = node.declare_parameter("arm", "").value
+        assert load_arm(arm).name == path.stem
+    finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)
