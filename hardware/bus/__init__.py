@@ -1,0 +1,1 @@
+"""Serial transport and servo protocols."""

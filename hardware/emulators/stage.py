@@ -1,0 +1,203 @@
+"""An emulator as a process of its own, and a socket on which a test holds the strings.
+
+Requests and answers are JSON, one a packet, on a Unix socket (SOCK_SEQPACKET):
+
+    {"op": "faults", FIELD: VALUE, ...}     what is wrong from now on; the rest stays as it is
+    {"op": "unplug"}, {"op": "plug"}        the cable, where there is one
+    {"op": "goals", "since": N}             {"goals": [[t, [..]], ..], "next": M}: the first few
+    {"op": "begin", "placement": {...}}     {"placement": {...}}: a twin's objects, as reported
+    {"op": "objects"}                       {"p": ..., "quat": ..., "v": ..., "age_s": ...,
+                                             "pose_offset": ...}
+
+What cannot be done is answered by {"error": "..."}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from daytwo.errors import InputError
+from daytwo.hardware.driver import ArmDriver, Array
+from daytwo.hardware.drivers.twin import TwinDriver
+from daytwo.hardware.emulators.dynamixel import DynamixelEmulator
+from daytwo.hardware.emulators.feetech import FeetechEmulator
+from daytwo.hardware.emulators.lag import LagArm
+from daytwo.hardware.emulators.shared_twin import SharedTwin
+from daytwo.sim.arms import Arm, load_arm
+from daytwo.sim.tasks.base import Placement
+
+PACKET = 1 << 17  # bytes
+PART = 400  # goals in one answer
+
+
+class Emulator(Protocol):
+    """What every emulator has; a context manager that answers while it is open."""
+
+    @property
+    def address(self) -> str: ...  # where to connect
+    @property
+    def faults(self) -> Any: ...  # a dataclass
+    @property
+    def goals(self) -> list[tuple[float, Array]]: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+
+EMULATORS: Mapping[str, Callable[[Arm, ArmDriver], Emulator]] = {
+    "feetech": FeetechEmulator,
+    "dynamixel": DynamixelEmulator,
+}
+PLANTS: Mapping[str, Callable[[Arm], ArmDriver]] = {"lag": LagArm, "twin": SharedTwin}
+
+
+class Stage:
+    """What answers on the socket.
+
+    Args:
+        emulator: one that is open.
+        plant: what it moves.
+    """
+
+    def __init__(self, emulator: Emulator, plant: ArmDriver) -> None:
+        self.emulator, self.plant = emulator, plant
+        self._does = {
+            "faults": self._faults,
+            "unplug": self._cable,
+            "plug": self._cable,
+            "goals": self._goals,
+            "begin": self._begin,
+            "objects": self._objects,
+        }
+
+    def answer(self, packet: bytes) -> bytes:
+        """What is answered to one request."""
+        try:
+            request = json.loads(packet)
+            if not isinstance(request, dict) or request.get("op") not in self._does:
+                raise InputError(f"no such op; there are: {', '.join(self._does)}")
+            answer = self._does[request["op"]](request)
+        except (ValueError, TypeError, KeyError) as error:  # InputError is a ValueError
+            answer = {"error": str(error) or type(error).__name__}
+        return json.dumps(answer).encode()
+
+    def _faults(self, request: dict[str, Any]) -> dict[str, Any]:
+        faults = self.emulator.faults
+        known = [field.name for field in fields(faults)]
+        given = {name: value for name, value in request.items() if name != "op"}
+        for name in given:
+            if name not in known:
+                raise InputError(f"no fault '{name}'; there are: {', '.join(known)}")
+        for name, value in given.items():
+            setattr(faults, name, _alike(getattr(faults, name), value))
+        return {}
+
+    def _cable(self, request: dict[str, Any]) -> dict[str, Any]:
+        act = getattr(self.emulator, request["op"], None)
+        if act is None:
+            raise InputError(f"this emulator has no '{request['op']}'")
+        act()
+        return {}
+
+    def _goals(self, request: dict[str, Any]) -> dict[str, Any]:
+        since = int(request["since"])
+        rows = self.emulator.goals[since : since + PART]
+        return {
+            "goals": [[t, np.asarray(row).tolist()] for t, row in rows],
+            "next": since + len(rows),
+        }
+
+    def _begin(self, request: dict[str, Any]) -> dict[str, Any]:
+        placement = Placement(
+            **{name: np.asarray(value, float) for name, value in request["placement"].items()}
+        )
+        twin = self._twin()
+        return {"placement": as_lists(twin.begin(twin.read().q, placement))}
+
+    def _objects(self, request: dict[str, Any]) -> dict[str, Any]:
+        twin = self._twin()
+        return {**as_lists(twin.objects()), "pose_offset": twin.pose_offset.tolist()}
+
+    def _twin(self) -> TwinDriver:
+        if not isinstance(self.plant, TwinDriver):
+            raise InputError("there are no objects; start the emulator with --plant twin")
+        return self.plant
+
+
+def as_lists(rows: Any) -> dict[str, Any]:
+    """A dataclass of arrays, for JSON."""
+    return {field.name: getattr(rows, field.name).tolist() for field in fields(rows)}
+
+
+def _alike(old: Any, new: Any) -> Any:
+    """What came as JSON in the type of what it takes the place of."""
+    if isinstance(old, dict):
+        return {int(key): value for key, value in new.items()}
+    return type(old)(new)
+
+
+def perform(name: str, arm: str, plant: str) -> None:
+    """Run an emulator until SIGTERM or SIGINT comes or the parent ends; say where it is in one
+    line of JSON on standard output.
+
+    Raises:
+        InputError: no such emulator, plant or arm.
+    """
+    for kind, given, known in (("emulator", name, EMULATORS), ("plant", plant, PLANTS)):
+        if given not in known:
+            raise InputError(f"unknown {kind} '{given}'; known are {', '.join(known)}")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    parent = os.pidfd_open(os.getppid())
+    loaded = load_arm(arm)
+    moved = PLANTS[plant](loaded)
+    with (
+        tempfile.TemporaryDirectory(prefix="daytwo-stage-") as folder,
+        EMULATORS[name](loaded, moved) as emulator,
+        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door,
+    ):
+        path = str(Path(folder) / "control")
+        door.bind(path)
+        door.listen()
+        print(json.dumps({"address": emulator.address, "control": path}), flush=True)
+        _serve(door, parent, Stage(emulator, moved))
+
+
+def _serve(door: socket.socket, parent: int, stage: Stage) -> None:
+    guests: dict[int, socket.socket] = {}
+    while True:
+        ready = select.select([door.fileno(), parent, *guests], [], [])[0]
+        if parent in ready:
+            return
+        if door.fileno() in ready:
+            guest = door.accept()[0]
+            guests[guest.fileno()] = guest
+        for number in set(ready) & set(guests):
+            guest = guests[number]
+            try:
+                packet = guest.recv(PACKET)
+                if packet:
+                    guest.send(stage.answer(packet))
+            except ConnectionError:
+                packet = b""
+            if not packet:
+                guest.close()
+                del guests[number]
