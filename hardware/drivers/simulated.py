@@ -1,11 +1,15 @@
-"""The twin: an arm simulated in another physics engine than the one trained in, behind the
-interface of a real arm. Its time is simulated: it passes in `sleep_until`, as fast as it computes.
+"""Arms that are simulated: time, delay and hidden context, whatever engine computes the physics.
+
+Their time is simulated too: it passes in `sleep_until`, as fast as it computes, or, in real time,
+as the wall clock says.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -13,17 +17,17 @@ from daytwo.errors import DriverError, InputError
 from daytwo.hardware.driver import ArmDriver, Array, Reading
 from daytwo.hardware.objects import Sighting
 from daytwo.sim.arms import Arm
-from daytwo.sim.bullet import SUBSTEPS, TIMESTEP, BulletEngine
 from daytwo.sim.context import Context
-from daytwo.sim.engine import reported
+from daytwo.sim.engine import Engine, reported
 from daytwo.sim.tasks.base import Placement
 
 MAX_DELAY = 3  # control steps
+LOST = 0.2  # [s] in real time: what the physics has fallen behind by more is not made up for
 
 
 @dataclass(frozen=True)
 class TwinContext:
-    """What a trial hides on the twin."""
+    """What a trial hides on a simulated arm."""
 
     pose_offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
     # [m] what a badly calibrated camera adds to every reported object and goal position
@@ -62,22 +66,45 @@ class TwinContext:
             raise InputError(f"context: delay {self.delay}; give 0 to {MAX_DELAY} control steps")
 
 
-class TwinDriver(ArmDriver):
-    """One arm in PyBullet with its table, and the source of the objects on it.
+class PhysicsEngine(Engine, Protocol):
+    """An engine of the world that can be stepped finely."""
+
+    def advance(self, q_target: Array, grip: Array, steps: int) -> None:
+        """Physics steps towards joint targets (n, dof) [rad], gripper (n,) 0 shut .. 1 open."""
+        ...
+
+    def joint_velocities(self) -> Array:
+        """Measured (n, dof) [rad/s]."""
+        ...
+
+
+class SimulatedDriver(ArmDriver):
+    """One simulated arm with its table, and the source of the objects on it.
 
     Args:
         arm: the arm.
-        context: what the twin hides; one set later holds from the next `begin`.
+        context: what it hides; one set later holds from the next `begin`.
+        realtime: whether time passes by itself, like a real arm's.
     """
 
-    def __init__(self, arm: Arm, context: TwinContext | None = None) -> None:
-        super().__init__(arm, rate=1.0 / TIMESTEP)
+    timestep: ClassVar[float]  # [s] of the physics
+    substeps: ClassVar[int]  # physics steps per control step
+
+    def __init__(
+        self, arm: Arm, context: TwinContext | None = None, realtime: bool = False
+    ) -> None:
+        super().__init__(arm, rate=1.0 / self.timestep)
+        self._realtime, self._behind = realtime, 0.0
         self.context = context or TwinContext()
         self._hidden = self.context  # the one in force
-        self._engine: BulletEngine | None = None
+        self._engine: PhysicsEngine | None = None
         self._ticks = 0  # physics steps since this driver was made
         self._target = np.zeros(len(arm.joints) + 1)
         self._waiting: deque[tuple[int, Array]] = deque()  # commands and the ticks they are due at
+
+    @abstractmethod
+    def _make_engine(self) -> PhysicsEngine:
+        """One simulation of the arm."""
 
     @property
     def connected(self) -> bool:
@@ -85,13 +112,14 @@ class TwinDriver(ArmDriver):
 
     def connect(self) -> None:
         if self._engine is None:
-            self._engine = BulletEngine(self.arm)
+            self._engine = self._make_engine()
             self.begin(np.asarray(self.arm.home), Placement.empty(1))
 
     def read(self) -> Reading:
         engine = self._physics()
+        self._catch_up()
         if engine.astray()[0]:
-            raise DriverError(f"twin of arm '{self.arm.name}': the physics diverged")
+            raise DriverError(f"simulated arm '{self.arm.name}': the physics diverged")
         n = len(self.arm.joints) + 1
         return Reading(
             q=engine.joints()[0],
@@ -103,21 +131,37 @@ class TwinDriver(ArmDriver):
         )
 
     def stop(self) -> None:
+        self._catch_up()
         q = self._physics().joints()[0]
         self._waiting.clear()
         self._target = np.append(q, self._target[-1])
 
     def disconnect(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
         self._engine = None
 
     def now(self) -> float:
-        return self._ticks * TIMESTEP
+        return super().now() if self._realtime else self._ticks * self.timestep
 
     def sleep_until(self, t: float) -> None:
+        if self._realtime:
+            super().sleep_until(t)
+            self._catch_up()
+        else:
+            self._pass(int(np.ceil(t / self.timestep - 1e-6)))
+
+    def _catch_up(self) -> None:
+        """In real time: let the physics come to where the clock is."""
+        if not self._realtime:
+            return
+        late = self.now() - self._behind - self._ticks * self.timestep
+        if late > LOST:
+            self._behind += late
+        else:
+            self._pass(self._ticks + int(late / self.timestep))
+
+    def _pass(self, end: int) -> None:
+        """Physics up to step `end`."""
         engine = self._physics()
-        end = int(np.ceil(t / TIMESTEP - 1e-6))
         while self._ticks < end:
             while self._waiting and self._waiting[0][0] <= self._ticks:
                 self._target = self._waiting.popleft()[1]
@@ -127,9 +171,14 @@ class TwinDriver(ArmDriver):
             self._ticks = until
 
     def _send(self, command: Array) -> None:
-        self._waiting.append((self._ticks + self._hidden.delay * SUBSTEPS, command))
+        self._catch_up()
+        self._waiting.append((self._ticks + self._hidden.delay * self.substeps, command))
 
     # As the source of objects.
+
+    @property
+    def places_arm(self) -> bool:
+        return True
 
     @property
     def pose_offset(self) -> Array:
@@ -137,6 +186,7 @@ class TwinDriver(ArmDriver):
 
     def begin(self, q: Array, placement: Placement) -> Placement:
         engine = self._physics()
+        self._catch_up()
         self._hidden = hidden = self.context
         engine.pose_offset[0] = hidden.pose_offset
         physical = replace(
@@ -151,10 +201,11 @@ class TwinDriver(ArmDriver):
         return reported(placement, engine.pose_offset)  # what things weigh is nobody's to see
 
     def objects(self) -> Sighting:
+        self._catch_up()
         p, quat, v = self._physics().objects()
         return Sighting(p[0], quat[0], v[0], age_s=np.zeros(len(p[0])))
 
-    def _physics(self) -> BulletEngine:
+    def _physics(self) -> PhysicsEngine:
         self._check_connected()
         assert self._engine is not None
         return self._engine

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from daytwo.errors import InputError
-from daytwo.hardware.twin import TwinContext, TwinDriver
+from daytwo.hardware.drivers.twin import TwinContext, TwinDriver
 from daytwo.sim.arms import load_arm
 from daytwo.sim.kinematics import Chain, tool_down
 from daytwo.sim.tasks.base import Placement

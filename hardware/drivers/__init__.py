@@ -1,0 +1,1 @@
+"""Arm drivers: one file an arm family, one contract for all (`hardware/driver.py`)."""
