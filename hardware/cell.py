@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from daytwo.errors import DriverError, InputError
+from daytwo.hardware.approach import approach
 from daytwo.hardware.driver import ArmDriver, Array
 from daytwo.hardware.objects import ObjectSource
 from daytwo.sim.context import Context
@@ -33,12 +34,13 @@ class Attempt:
     """One attempt of T steps."""
 
     observations: NDArray[np.float32]  # (T + 1, o)
-    actions: NDArray[np.float32]  # (T, a) as the policy asked
+    actions: NDArray[np.float32]  # (T, a) as they took effect: what the governor let through
     rewards: NDArray[np.float32]  # (T,)
     success: bool  # judged by the truth, where it is known
     terminated: bool  # False where the time was up
     placement: Placement  # how the exercise was laid out, one row, as it was reported
-    sent: NDArray[np.float32]  # (T, dof + 1) joint targets [rad], gripper 0..1: what went out
+    sent: NDArray[np.float32]  # (T, dof + 1) joints [rad], gripper 0..1: what went out last
+    requested: NDArray[np.float32]  # (T, dof + 1) likewise: what the policy asked for
     tracks: Mapping[str, NDArray[np.float32]]
     # measured: q (T + 1, dof) [rad], opening (T + 1,) [m], p_ee (T + 1, 3) [m];
     # as reported, k objects: p_object (T + 1, k, 3), quat_object (T + 1, k, 4) wxyz,
@@ -61,7 +63,8 @@ class DriverEngine:
         self.driver, self.source = driver, source
         self.placement = Placement.empty(1)  # as it was reported
         self.correction = np.zeros(3)  # [m] believed offset of what is reported
-        self.sent = np.zeros(0)  # the last command as it went out, (dof + 1,)
+        # The last command as it was asked for and as it went out last, (dof + 1,).
+        self.requested = self.sent = np.zeros(0)
 
     @property
     def pose_offset(self) -> Array:
@@ -71,17 +74,27 @@ class DriverEngine:
     def reset(
         self, ids: NDArray[np.int64], q: Array, placement: Placement, context: Context
     ) -> Placement:
+        if not self.source.places_arm:
+            approach(self.driver, q[0])
         self.placement = seen = self.source.begin(q[0], placement)
         self._due = self.driver.now()
         self._measure()
         return reported(seen, -self.correction[None])
 
-    def drive(self, q_target: Array, grip: Array) -> None:
-        self.sent = self.driver.command(q_target[0], float(grip[0]))
+    def drive(self, q_target: Array, grip: Array) -> tuple[Array, Array] | None:
+        self.requested = np.append(q_target[0], grip[0])
+        self.driver.command(q_target[0], float(grip[0]))
         # The next step is due one period after the last; a late one does not hurry the others.
         self._due = max(self._due + 1.0 / CONTROL_HZ, self.driver.now())
         self.driver.sleep_until(self._due)
         self._measure()
+        goal, sent = self.driver.goal, self.driver.sent
+        assert goal is not None  # there was a command
+        assert sent is not None
+        self.sent = sent
+        if np.allclose(goal, self.requested, rtol=0, atol=1e-6):
+            return None
+        return goal[None, :-1], goal[-1:]
 
     def joints(self) -> Array:
         return self._reading.q[None]
@@ -155,7 +168,7 @@ class Cell:
             raise InputError(f"correction: {correction!r}; give 3 finite numbers [m]")
         engine.correction = offset
         index = names.index(task)
-        observations, actions, rewards, sent = [], [], [], []
+        observations, actions, rewards, sent, requested = [], [], [], [], []
         try:
             world.reset(0, index, difficulty, seed)
             observations.append(world.observe()[0])
@@ -165,11 +178,12 @@ class Cell:
                 action = np.asarray(act(world, observations[-1][None]), dtype=np.float32)
                 result = world.step(action)
                 if watch is not None:
-                    watch(observations[-1], action[0], result)
+                    watch(observations[-1], result.action[0], result)
                 observations.append(result.obs[0])
-                actions.append(action[0])
+                actions.append(result.action[0])
                 rewards.append(result.reward[0])
                 sent.append(engine.sent)
+                requested.append(engine.requested)
                 rows.append(self._track(index))
                 over = bool(result.terminated[0] or result.truncated[0])
         finally:
@@ -182,6 +196,7 @@ class Cell:
             terminated=bool(result.terminated[0]),
             placement=engine.placement,
             sent=np.array(sent, dtype=np.float32),
+            requested=np.array(requested, dtype=np.float32),
             tracks={
                 name: np.array([row[name] for row in rows], dtype=np.float32) for name in rows[0]
             },

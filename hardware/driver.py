@@ -33,6 +33,15 @@ class Features:
 
 
 @dataclass(frozen=True)
+class Health:
+    """What servos tell of themselves, (dof + 1,) each, the gripper's last; NaN where unknown."""
+
+    temperature: Array  # [C]
+    voltage: Array  # [V]
+    faults: tuple[str, ...]  # what each reports; "" where nothing
+
+
+@dataclass(frozen=True)
 class Reading:
     """What was measured last. A joint that did not answer keeps its old value, and says so."""
 
@@ -42,6 +51,7 @@ class Reading:
     valid: NDArray[np.bool_]  # (dof + 1,): whether this read brought it; the last is the gripper's
     age_s: Array  # (dof + 1,) [s] since it was measured
     stamp: float  # [s] on the driver's clock, which only goes forwards
+    health: Health | None = None  # where the arm tells; it is asked less often than the rest
 
 
 class ArmDriver(ABC):
@@ -56,6 +66,17 @@ class ArmDriver(ABC):
         self.arm = arm
         opening = arm.gripper.max_opening
         self.features = Features(arm.joints, arm.lower, arm.upper, arm.velocity, opening, rate)
+        self._commanded: Array | None = None
+
+    @property
+    def goal(self) -> Array | None:
+        """Where the arm was last told to go, as far as that was taken (dof + 1,)."""
+        return self._commanded
+
+    @property
+    def sent(self) -> Array | None:
+        """What went out last (dof + 1,): the goal, or a point on the way to it."""
+        return self._commanded
 
     @property
     @abstractmethod
@@ -115,6 +136,7 @@ class ArmDriver(ABC):
         features = self.features
         sent = np.clip(asked, [*features.lower, 0.0], [*features.upper, 1.0])
         self._send(sent)
+        self._commanded = sent
         return sent
 
     def now(self) -> float:

@@ -27,13 +27,20 @@ class ObjectSource(Protocol):
     """Lays out exercises and sees objects: the twin itself, or a person and a tracker."""
 
     @property
+    def places_arm(self) -> bool:
+        """Whether `begin` also puts the arm where the attempt starts, as only a simulation can."""
+        ...
+
+    @property
     def pose_offset(self) -> Array | None:
         """Reported minus true positions (3,) [m], for the judge alone; None where nobody knows."""
         ...
 
     def begin(self, q: Array, placement: Placement) -> Placement:
-        """Lay out one exercise; returns when the arm rests at `q` (dof,) [rad], gripper open, and
-        objects lie as `placement` (one row) says. Returns it as it is reported.
+        """Lay out one exercise around an arm at `q` (dof,) [rad] with its gripper open.
+
+        Returns when objects lie as `placement` (one row) says, or as a person laid them; it, as it
+        is reported.
         """
         ...
 

@@ -12,8 +12,8 @@ from daytwo.curricula.attempts import expert
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.cell import Attempt, Cell
 from daytwo.hardware.driver import Reading
+from daytwo.hardware.drivers.twin import TwinContext, TwinDriver
 from daytwo.hardware.objects import Sighting
-from daytwo.hardware.twin import TwinContext, TwinDriver
 from daytwo.memory.episodes import Episode
 from daytwo.memory.record import Record
 from daytwo.sim.arms import load_arm

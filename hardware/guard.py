@@ -1,0 +1,325 @@
+"""The governor's process: sole owner of an arm's port, a loop at a fixed rate, and a socket.
+
+Started by who wants an arm (`daytwo.hardware.guarded`); it lives as long as its standard input is
+open, and brings the arm to rest before it ends. A learner that computes, hangs or dies is another
+process and moves nothing here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import select
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from daytwo.errors import DriverError, InputError
+from daytwo.hardware.decisions import DecisionLog
+from daytwo.hardware.driver import ArmDriver, Reading
+from daytwo.hardware.governor import Command, Decision, Governor, State
+from daytwo.hardware.objects import ObjectSource
+from daytwo.hardware.opening import open_arm
+from daytwo.hardware.wire import Ask, Begin, Go, Leave, Request, Stop, Watch, pack, parse, receive
+from daytwo.sim.arms import load_arm
+from daytwo.sim.tasks.base import Placement
+
+REOPEN = 1.0  # [s] between attempts to reach an arm that went away
+ENDING = 2.0  # [s] at most to bring the arm to rest at the end
+PRIORITY = 20  # of the real-time scheduler, where it may be had
+
+
+class Guard:
+    """Serves one arm on a listening socket.
+
+    Args:
+        driver: the arm, in real time.
+        scene: of simulated objects, where the arm brings one.
+        governor: decides.
+        log: where decisions go.
+        listening: a SOCK_SEQPACKET socket.
+    """
+
+    def __init__(
+        self,
+        driver: ArmDriver,
+        scene: ObjectSource | None,
+        governor: Governor,
+        log: DecisionLog,
+        listening: socket.socket,
+    ) -> None:
+        self.driver, self.scene, self.governor, self.log = driver, scene, governor, log
+        self._listening = listening
+        # Not epoll, whose waits are whole milliseconds.
+        self._waiting = selectors.SelectSelector()
+        self._waiting.register(listening, selectors.EVENT_READ)
+        self._watchers: set[socket.socket] = set()
+        self._commander: socket.socket | None = None
+        self._reading: Reading | None = None
+        self._failure = ""  # why the arm was silent
+        self._next_try = 0.0
+
+    def serve(self, ending: Callable[[], bool], ready: Callable[[], None]) -> None:
+        """Connect, call `ready`, go on until `ending`; then bring the arm to rest and let go."""
+        try:
+            self.driver.connect()
+            self.governor.start(self.driver.read(), time.monotonic())
+            ready()
+            period, due = self.governor.config.period, time.monotonic()
+            while not ending():
+                self._tick()
+                due = max(due + period, time.monotonic())
+                self._listen(due)
+            self._rest(due)
+        finally:
+            self._let_go()
+
+    def _rest(self, due: float) -> None:
+        self.governor.stop("its process ends", latch=True)
+        end = time.monotonic() + ENDING
+        while self.governor.state is State.STOP and time.monotonic() < end:
+            self._tick()
+            due += self.governor.config.period
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    def _let_go(self) -> None:
+        self.governor.off()
+        self._tell(self.governor.tick(None, time.monotonic()))
+        try:
+            if self.driver.connected:
+                self.driver.stop()
+        finally:
+            self.driver.disconnect()
+
+    # One period.
+
+    def _tick(self) -> None:
+        reading = self._read()
+        decision = self.governor.tick(reading, time.monotonic())
+        if decision.sent is not None and self.driver.connected:
+            try:
+                self.driver.command(decision.sent[:-1], decision.sent[-1])
+            except DriverError as error:
+                self._lost(error)
+        self.log.write(decision)
+        self._tell(decision)
+
+    def _read(self) -> Reading | None:
+        """What is measured, or None where the arm is silent, which the governor then counts."""
+        if not self.driver.connected:
+            if time.monotonic() < self._next_try:
+                return None
+            self._next_try = time.monotonic() + REOPEN
+        try:
+            self.driver.connect()  # nothing, if it is; the governor is latched otherwise
+            self._reading = self.driver.read()
+        except (DriverError, InputError) as error:
+            self._lost(error)
+            return None
+        self._failure = ""
+        return self._reading
+
+    def _lost(self, error: Exception) -> None:
+        self._failure = str(error)
+        if not self.driver.connected:  # unplugged: no use in waiting for it to answer
+            self.governor.lose(self._failure)
+
+    def _tell(self, decision: Decision) -> None:
+        if not self._watchers:
+            return
+        packet = pack({"state": self._state(decision)})
+        for link in tuple(self._watchers):
+            self._send(link, packet)
+
+    def _state(self, decision: Decision) -> dict[str, Any]:
+        reading, governor = self._reading, self.governor
+        told = None
+        if reading is not None:
+            told = asdict(reading) | {"health": None}
+            told["q"], told["age_s"] = reading.q, reading.age_s + _since(reading, decision.stamp)
+        return {
+            "stamp": decision.stamp,
+            "state": decision.state,
+            "reason": decision.reason,
+            "refused": decision.refused,
+            "failure": self._failure,
+            "session": governor.session,
+            "sequence": governor.sequence,
+            "leased": governor.leased(decision.stamp),
+            "age": None if np.isnan(decision.command_age) else decision.command_age,
+            "requested": decision.requested,
+            "goal": governor.goal,
+            "sent": decision.sent,
+            "reading": told,
+        }
+
+    # Clients.
+
+    def _listen(self, until: float) -> None:
+        """Hear clients until the next period; what they say counts when it arrives."""
+        while (left := until - time.monotonic()) > 0:
+            for key, _ in self._waiting.select(left):
+                link = key.fileobj
+                assert isinstance(link, socket.socket)
+                if link is self._listening:
+                    self._welcome()
+                else:
+                    self._hear(link)
+
+    def _welcome(self) -> None:
+        link, _ = self._listening.accept()
+        link.setblocking(False)
+        self._waiting.register(link, selectors.EVENT_READ)
+
+    def _hear(self, link: socket.socket) -> None:
+        packet = receive(link)
+        if packet is None:
+            return
+        if not packet:
+            self._part(link)
+            return
+        try:
+            self._do(link, parse(packet))
+        except InputError as error:
+            self._send(link, pack({"error": str(error)}))
+
+    def _part(self, link: socket.socket) -> None:
+        self._waiting.unregister(link)
+        self._watchers.discard(link)
+        link.close()
+        if link is self._commander:
+            self._commander = None
+            self.governor.close(self.governor.session)
+
+    def _send(self, link: socket.socket, packet: bytes) -> None:
+        try:
+            link.send(packet)
+        except BlockingIOError:
+            pass  # a client that does not listen misses states, never the arm its period
+        except ConnectionError:
+            self._part(link)
+
+    def _do(self, link: socket.socket, request: Request) -> None:
+        governor, now = self.governor, time.monotonic()
+        match request:
+            case Go():
+                if request.names != governor.arm.joints:
+                    raise InputError(
+                        f"names: {', '.join(request.names)}; the arm's joints are "
+                        f"{', '.join(governor.arm.joints)}"
+                    )
+                asked = Command(
+                    request.session,
+                    request.sequence,
+                    request.stamp,
+                    np.asarray(request.q, dtype=np.float64),
+                    request.gripper,
+                )
+                governor.command(asked, now)
+            case Leave(op="beat"):
+                governor.beat(request.session, now)
+            case Leave():
+                governor.close(request.session)
+            case Stop():
+                governor.stop(request.reason, request.latch)
+            case Watch():
+                self._watchers.add(link)
+            case Ask() | Begin():
+                try:
+                    answer = self._answer(link, request, now)
+                except (InputError, DriverError) as error:
+                    answer = {"error": str(error)}
+                self._send(link, pack(answer | {"id": request.id}))
+
+    def _answer(self, link: socket.socket, request: Ask | Begin, now: float) -> dict[str, Any]:
+        if request.op == "open":
+            session = self.governor.open(now)
+            self._commander = link
+            return {"session": session}
+        if request.op == "reset":
+            self.governor.reset(now)
+            return {}
+        scene = self.scene
+        if request.op == "about":
+            places = scene is not None and scene.places_arm
+            return {"arm": self.governor.arm.name, "scene": scene is not None, "places": places}
+        if scene is None:
+            raise InputError("this arm brings no objects of its own")
+        if request.op == "objects":
+            return {"objects": asdict(scene.objects()), "offset": scene.pose_offset}
+        assert isinstance(request, Begin)
+        seen = scene.begin(np.asarray(request.q), Placement.named(request.placement))
+        if scene.places_arm:
+            self.governor.start(self.driver.read(), time.monotonic())
+        return {"placement": asdict(seen)}
+
+
+def _since(reading: Reading, now: float) -> float:
+    return max(0.0, now - reading.stamp)
+
+
+def main(
+    arguments: list[str] | None = None,
+    open_arm: Callable[..., tuple[ArmDriver, ObjectSource | None]] = open_arm,
+) -> None:
+    """The process: connects, says "ready" in one line of stdout, serves until stdin is closed."""
+    parser = argparse.ArgumentParser(prog="daytwo-guard", description=__doc__)
+    parser.add_argument("--arm", required=True, help="name of an arm, or path of an arm.yaml")
+    parser.add_argument("--driver", required=True)
+    parser.add_argument("--settings", default="{}", help="of the driver, as JSON")
+    parser.add_argument("--socket", required=True, type=Path)
+    parser.add_argument("--log", required=True, type=Path)
+    given = parser.parse_args(arguments)
+    signals: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, _: signals.append(got))
+
+    def ending() -> bool:
+        gone, _, _ = select.select([sys.stdin], [], [], 0.0)
+        return bool(signals or gone)
+
+    try:
+        arm = load_arm(given.arm)
+        driver, scene = open_arm(given.driver, arm, json.loads(given.settings))
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        given.socket.unlink(missing_ok=True)
+        old = os.umask(0o077)  # the arm is its owner's alone
+        try:
+            listening.bind(str(given.socket))
+        finally:
+            os.umask(old)
+        listening.listen()
+        _hurry()
+        with DecisionLog(given.log, arm) as log, listening:
+            guard = Guard(driver, scene, Governor(arm), log, listening)
+            guard.serve(ending, ready=lambda: print("ready", flush=True))
+    except (InputError, DriverError) as error:
+        print(f"guard: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 3)
+    finally:
+        given.socket.unlink(missing_ok=True)
+
+
+def _hurry() -> None:
+    """Run before other processes where the system lets us, and never pause to collect garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()  # nothing here makes cycles
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
+    except PermissionError:
+        print("guard: no real-time priority; its periods may jitter", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
