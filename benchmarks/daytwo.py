@@ -28,7 +28,7 @@ from daytwo.curricula.examples import worked_examples
 from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
 from daytwo.deploy import SEEDS, deploy, start_from
 from daytwo.hardware.cell import Cell
-from daytwo.hardware.twin import TwinContext, TwinDriver
+from daytwo.hardware.drivers.twin import TwinContext, TwinDriver
 from daytwo.keep import create, opened
 from daytwo.machine import cores
 from daytwo.policies.learner import Learner
@@ -115,8 +115,8 @@ def _two_days(
 ) -> dict[str, Any]:
     """Day one, night and the mornings of one context."""
     task = TASKS[i % len(TASKS)]
-    twin = TwinDriver(identifier.arm, TwinContext.draw(1000 * seed + i))
-    with twin:
+    hidden = TwinContext.draw(1000 * seed + i)
+    with TwinDriver(identifier.arm, hidden) as twin:
         with opened(memory, write=True) as keep:
             tries = deploy(
                 keep, twin, twin, "twin", task, ATTEMPTS, seed=1000 * seed + i,
@@ -133,10 +133,10 @@ def _two_days(
                 for who, learner, belief in sides
             }
     believed = np.array([*(t.offset for t in tries), known.offset])
-    missed = np.linalg.norm((believed - twin.pose_offset)[:, :2], axis=1)
+    missed = np.linalg.norm((believed - hidden.pose_offset)[:, :2], axis=1)
     return {
         "task": task,
-        "hidden": vars(twin.context),
+        "hidden": vars(hidden),
         "day_one": [t.success for t in tries],
         "offset_missed_m": missed.round(4).tolist(),
         "learning_s": [round(t.learning_s, 2) for t in tries],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from daytwo.keep import Keep
 from daytwo.memory.episodes import Episode
 from daytwo.memory.record import Record
 from daytwo.memory.recorder import Recorder
+from daytwo.policies.learner import Learner
 from daytwo.sim.arms import Arm
 from daytwo.sim.belief import Belief
 from daytwo.sim.identify import Identifier, Trace
@@ -40,6 +42,72 @@ class Try:
     spread: float  # [m] of the horizontal belief after it
 
 
+@dataclass(frozen=True)
+class Trial:
+    """What holds for all attempts of one trial."""
+
+    task: str
+    arm: Arm
+    driver: str  # name under which beliefs and records are kept
+    number: int
+    day: int
+    version: str  # of the policy that acts
+    skill: str  # the nearest, NAME@VERSION
+    belief: Belief  # before the first attempt
+
+    @classmethod
+    def begin(cls, keep: Keep, driver: str, task: str) -> Trial:
+        """The memory's next trial of a task; it may be open for reading only.
+
+        Raises:
+            InputError: the task is unknown, or the arm cannot do it.
+        """
+        get_task(task, keep.arm)
+        skill, belief = start_from(keep, driver, task)
+        version = keep.versions.current or ""
+        return cls(task, keep.arm, driver, next_trial(keep), keep.day, version, skill, belief)
+
+
+class Diary(Protocol):
+    """Where attempts are kept, and who learns from them: here, or in other processes."""
+
+    def learn(self, trial: Trial, record: Record, tried: Attempt, belief: Belief) -> Belief:
+        """Keep an attempt and learn from it; returns when it is on the disk and what is believed
+        after it is kept, too.
+
+        Raises:
+            InputError: it could not be kept.
+        """
+        ...
+
+    def end(self, trial: Trial, records: Sequence[Record], belief: Belief) -> None:
+        """Note the trial in its skill, however it ended."""
+        ...
+
+
+class OwnDiary:
+    """A diary in this process: attempts are written in the background while it learns from them.
+
+    Args:
+        keep: the memory, open for writing.
+        recorder: to its store.
+        identifier: to learn with.
+    """
+
+    def __init__(self, keep: Keep, recorder: Recorder, identifier: Identifier) -> None:
+        self._keep, self._recorder, self._identifier = keep, recorder, identifier
+
+    def learn(self, trial: Trial, record: Record, tried: Attempt, belief: Belief) -> Belief:
+        self._recorder.record(record)
+        belief = self._identifier.update(belief, trace_of(tried), seed=seed_of(trial, record))
+        self._recorder.flush()
+        self._keep.put_belief(trial.driver, belief)
+        return belief
+
+    def end(self, trial: Trial, records: Sequence[Record], belief: Belief) -> None:
+        skilled.practised(self._keep, trial.task, records, belief, trial.version)
+
+
 class _Stopped(Exception):
     """The trial is to end at this step."""
 
@@ -57,86 +125,110 @@ def deploy(
     identifier: Identifier | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> list[Try]:
-    """One trial of K attempts: the hidden context stays, objects are laid out anew.
+    """One trial of K attempts on a connected arm, from and into a memory open for writing.
+
+    Args:
+        keep: the memory.
+        driver: the arm.
+        source: of the objects.
+        driver_name: under which beliefs and records are kept.
+        task, attempts, difficulty, seed, tell, stop: as for `attempt_all`.
+        identifier: to learn with; made here if None.
+
+    Raises:
+        InputError: the task is unknown, the arm cannot do it, or the version does not fit.
+        DriverError: the arm fell silent or was stopped; the attempts so far are kept.
+    """
+    trial = Trial.begin(keep, driver_name, task)
+    identifier = identifier or Identifier(keep.arm)
+    with Recorder(keep.store) as recorder:
+        diary = OwnDiary(keep, recorder, identifier)
+        cell = Cell(driver, source, [task])
+        return attempt_all(
+            trial, keep.learner(), cell, diary, attempts, difficulty, seed, tell, stop
+        )
+
+
+def attempt_all(
+    trial: Trial,
+    learner: Learner,
+    cell: Cell,
+    diary: Diary,
+    attempts: int,
+    difficulty: tuple[float, float] = (0.0, 1.0),
+    seed: int = 0,
+    tell: Callable[[Try], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[Try]:
+    """K attempts: the hidden context stays, objects are laid out anew.
 
     Each attempt starts from what is believed of the context by then: first from earlier attempts
     through this driver, else from the nearest skill. Its record is on disk before the next begins.
 
     Args:
-        keep: the memory, open for writing.
-        driver: the arm, connected.
-        source: of the objects.
-        driver_name: under which beliefs and records are kept.
-        task: what to attempt.
+        trial: what holds for all.
+        learner: acts.
+        cell: arm and objects.
+        diary: keeps and learns.
         attempts: K.
         difficulty: range it is drawn from.
         seed: of the exercises.
         tell: called after each attempt.
-        identifier: to learn with; made here if None.
         stop: asked at every step; True stops the arm and ends the trial, without the attempt that
             was under way. An attempt that is over is learnt from first.
 
     Raises:
-        InputError: the task is unknown, the arm cannot do it, or the version does not fit.
-        DriverError: the arm fell silent; the attempts so far are kept.
+        InputError: K is less than 1, or an attempt could not be kept.
+        DriverError: the arm fell silent or was stopped; the attempts so far are kept.
     """
-    get_task(task, keep.arm)
     if attempts < 1:
         raise InputError(f"--attempts {attempts}: give at least 1")
-    learner, version = keep.learner(), keep.versions.current or ""
-    identifier = identifier or Identifier(keep.arm)
-    skill, belief = start_from(keep, driver_name, task)
-    cell = Cell(driver, source, [task])
     rng = np.random.default_rng([SEEDS, seed])
-    trial = next_trial(keep)
+    belief = trial.belief
     tries: list[Try] = []
-    made: list[Attempt] = []
+    made: list[Record] = []
 
     def go_on(*_: object) -> None:
         if stop():
             raise _Stopped
 
     try:
-        with Recorder(keep.store) as recorder:
-            for k in range(1, attempts + 1):
-                if stop():
-                    break
-                hard = float(rng.uniform(*difficulty))
-                exercise = int(SEEDS + rng.integers(2**31))
-                offset = belief.offset
-                started = datetime.now(UTC).isoformat(timespec="milliseconds")
-                try:
-                    tried = cell.attempt(by(learner), task, hard, exercise, offset, go_on)
-                except _Stopped:
-                    break
-                record = Record(
-                    episode_of(tried, task),
-                    arm=keep.arm.name,
-                    driver=driver_name,
-                    day=keep.day,
-                    trial=trial,
-                    attempt=k,
-                    skill=skill,
-                    policy=version,
-                    sent=tried.sent,
-                    context=belief.mean.astype(np.float32),
-                    tracks=tried.tracks,
-                    started=started,
-                )
-                recorder.record(record)
-                made.append(tried)
-                begun = time.monotonic()
-                belief = identifier.update(belief, trace_of(tried), seed=exercise % 2**32)
-                recorder.flush()
-                keep.put_belief(driver_name, belief)
-                learning = time.monotonic() - begun
-                x, y, z = (round(float(v), 4) for v in offset)
-                spread = float(belief.spread[:2].max())
-                tries.append(Try(k, tried.success, len(tried), learning, (x, y, z), spread))
-                tell(tries[-1])
+        for k in range(1, attempts + 1):
+            if stop():
+                break
+            hard = float(rng.uniform(*difficulty))
+            exercise = int(SEEDS + rng.integers(2**31))
+            offset = belief.offset
+            started = datetime.now(UTC).isoformat(timespec="milliseconds")
+            try:
+                tried = cell.attempt(by(learner), trial.task, hard, exercise, offset, go_on)
+            except _Stopped:
+                break
+            record = Record(
+                episode_of(tried, trial.task),
+                arm=trial.arm.name,
+                driver=trial.driver,
+                day=trial.day,
+                trial=trial.number,
+                attempt=k,
+                skill=trial.skill,
+                policy=trial.version,
+                sent=tried.sent,
+                context=belief.mean.astype(np.float32),
+                tracks={**tried.tracks, "requested": tried.requested},
+                started=started,
+            )
+            begun = time.monotonic()
+            belief = diary.learn(trial, record, tried, belief)
+            made.append(record)
+            learning = time.monotonic() - begun
+            x, y, z = (round(float(v), 4) for v in offset)
+            spread = float(belief.spread[:2].max())
+            tries.append(Try(k, tried.success, len(tried), learning, (x, y, z), spread))
+            tell(tries[-1])
     finally:  # however the trial ended, its attempts are noted in the skill
         if made:
-            skilled.practised(keep, task, made, belief, version)
+            diary.end(trial, made, belief)
     return tries
 
 
@@ -161,6 +253,11 @@ def episode_of(tried: Attempt, task: str) -> Episode:
     )
 
 
+def seed_of(trial: Trial, record: Record) -> int:
+    """Of what learning from an attempt draws."""
+    return 1000 * trial.number + record.attempt
+
+
 def trace_of(tried: Attempt) -> Trace:
     """What an attempt says about the hidden context."""
     return Trace(
@@ -168,23 +265,3 @@ def trace_of(tried: Attempt) -> Trace:
         grip=tried.sent[:, -1].astype(np.float64),
         **{name: tried.tracks[name].astype(np.float64) for name in MEASURED},
     )
-
-
-def open_driver(name: str, arm: Arm, hidden: int | None) -> tuple[ArmDriver, ObjectSource]:
-    """A driver by its name, not connected yet, and the source of its objects.
-
-    Args:
-        name: "twin" so far.
-        arm: which arm.
-        hidden: seed of the context that the twin hides; None for a well calibrated one.
-
-    Raises:
-        InputError: there is no such driver.
-    """
-    from daytwo.hardware.twin import TwinContext, TwinDriver
-
-    if name != "twin":
-        raise InputError(f"unknown driver {name!r}; there is: twin")
-    context = TwinContext() if hidden is None else TwinContext.draw(hidden)
-    twin = TwinDriver(arm, context)
-    return twin, twin

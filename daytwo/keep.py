@@ -39,6 +39,11 @@ class Keep:
     skills: Skills
 
     @property
+    def arm_name(self) -> str:
+        """The arm as it was named when the memory was begun: a name, or the path of an arm.yaml."""
+        return str(self.store.get("arm"))
+
+    @property
     def day(self) -> int:
         """The day that attempts are counted to: the one after the last night."""
         return self.store.today

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from daytwo.hardware.cell import Attempt
 from daytwo.keep import Keep, about
+from daytwo.memory.record import Record
 from daytwo.memory.skill import Belief as Stated
 from daytwo.memory.skill import Point, Sitting, Skill, Trajectory
 from daytwo.sim.belief import NAMES, Belief
@@ -85,12 +85,12 @@ def standards(keep: Keep) -> list[dict[str, Any]]:
     return rows
 
 
-def practised(keep: Keep, task: str, tried: Sequence[Attempt], belief: Belief, version: str) -> str:
+def practised(keep: Keep, task: str, tried: Sequence[Record], belief: Belief, version: str) -> str:
     """Note a trial in its task's skill; returns the skill's NAME@VERSION."""
     skill = _own(keep, task)
     curve = tuple(
-        Point(keep.day, skill.attempts + i, float(attempt.success))
-        for i, attempt in enumerate(tried, start=1)
+        Point(keep.day, skill.attempts + i, float(record.episode.success))
+        for i, record in enumerate(tried, start=1)
     )
     return keep.skills.save(
         replace(
@@ -121,7 +121,11 @@ def nearest(keep: Keep, task: str, known: Belief | None) -> tuple[str, Belief | 
     return skill.label, Belief(guesses)
 
 
-def _best(tried: Sequence[Attempt], known: Trajectory | None) -> Trajectory | None:
+def _best(tried: Sequence[Record], known: Trajectory | None) -> Trajectory | None:
     """The shortest success, these and the one known so far."""
-    good = [Trajectory(t.observations, t.actions, t.sent) for t in tried if t.success]
+    good = [
+        Trajectory(r.episode.observations, r.episode.actions, r.sent)
+        for r in tried
+        if r.episode.success
+    ]
     return min([*good, *([known] if known else [])], key=lambda t: len(t.actions), default=None)

@@ -42,8 +42,12 @@ class Engine(Protocol):
         """
         ...
 
-    def drive(self, q_target: Array, grip: Array) -> None:
-        """One control step towards joint targets (n, dof) [rad], gripper (n,) 0 shut .. 1 open."""
+    def drive(self, q_target: Array, grip: Array) -> tuple[Array, Array] | None:
+        """One control step towards joint targets (n, dof) [rad], gripper (n,) 0 shut .. 1 open.
+
+        Returns:
+            Targets and gripper that were taken instead, or None where what was asked was done.
+        """
         ...
 
     def joints(self) -> Array:
@@ -138,12 +142,20 @@ class MujocoEngine:
             self._qvel[:, v_at : v_at + 6] = 0.0
 
     def drive(self, q_target: Array, grip: Array) -> None:
+        self.advance(q_target, grip, SUBSTEPS)
+
+    def advance(self, q_target: Array, grip: Array, steps: int) -> None:
+        """Like `drive`, for any number of physics steps."""
         self._ctrl[:, self._servo] = q_target
         self._ctrl[:, self._finger_servo] = self._shut + grip[:, None] * (self._open - self._shut)
-        self.batch.step(nstep=SUBSTEPS)
+        self.batch.step(nstep=steps)
 
     def joints(self) -> Array:
         return self._qpos[:, self._q]
+
+    def joint_velocities(self) -> Array:
+        """Measured (n, dof) [rad/s]."""
+        return self._qvel[:, self._v]
 
     def opening(self) -> Array:
         share = (self._qpos[:, self._finger] - self._shut) / (self._open - self._shut)

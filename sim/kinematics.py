@@ -61,6 +61,15 @@ class Chain:
         p, R, _, _ = self._walk(q)
         return p, R
 
+    def points(self, q: Array) -> Array:
+        """Where links begin and the tool point is, (n, dof + 1, 3) [m] in the base frame.
+
+        Args:
+            q: joint positions [rad], shape (n, dof).
+        """
+        p, _, origins, _ = self._walk(q)
+        return np.concatenate([origins, p[None]]).swapaxes(0, 1)
+
     def jacobian(self, q: Array) -> Array:
         """Geometric Jacobian of the tool point, (n, 6, dof): linear rows above angular ones."""
         return self._fk_jacobian(q)[2]

@@ -42,6 +42,7 @@ class StepResult:
     terminated: NDArray[np.bool_]  # success, or a forbidden predicate came true
     truncated: NDArray[np.bool_]  # the horizon was reached, or the physics diverged
     success: NDArray[np.bool_]
+    action: NDArray[np.float32]  # (n, 5) that took effect: within -1 .. 1, or what was sent instead
 
 
 class World:
@@ -149,7 +150,11 @@ class World:
                 "each element must be a number in [-1, 1]"
             )
         clipped = np.clip(action, -1.0, 1.0).astype(np.float64)
-        self.engine.drive(self._joint_targets(clipped), (clipped[:, 4] + 1) / 2)
+        before_p, before_yaw = self.state.p_command, self.state.yaw_command
+        taken = self.engine.drive(self._joint_targets(clipped), (clipped[:, 4] + 1) / 2)
+        if taken is not None:
+            self._retake(*taken)
+            clipped = self._action(before_p, before_yaw, taken[1])
         self.steps += 1
         before = self.state.p_ee
         self._measure()
@@ -172,7 +177,8 @@ class World:
         obs = self.observe()
         obs[astray] = self._obs[astray]  # the last that was sane
         self._obs = obs
-        return StepResult(obs, reward.astype(np.float32), terminated, truncated, success)
+        took = clipped.astype(np.float32)
+        return StepResult(obs, reward.astype(np.float32), terminated, truncated, success, took)
 
     def observe(self) -> NDArray[np.float32]:
         """Observations now, (n, OBS_DIM)."""
@@ -199,6 +205,20 @@ class World:
         R = tool_down(state.yaw_command)
         self._q_command = self.chain.step(self._q_command, state.p_command, R, 1.0 / CONTROL_HZ)
         return self._q_command
+
+    def _retake(self, q_target: Array, grip: Array) -> None:
+        """Go on from joint targets (n, dof) that were sent instead of those asked for."""
+        state = self.state
+        state.p_command, R = self.chain.fk(q_target)
+        yaw = tool_yaw(R)
+        state.yaw_command = state.yaw_command + wrap(yaw - state.yaw_command, 2 * np.pi)
+        self._q_command = q_target
+
+    def _action(self, p: Array, yaw: Array, grip: Array) -> Array:
+        """The action (n, 5) that leads from a tool command to the present one, as near as any."""
+        step = (self.state.p_command - p) / (self.arm.speed / CONTROL_HZ)
+        turn = (self.state.yaw_command - yaw) / YAW_STEP
+        return np.clip(np.column_stack([step, turn, 2 * grip - 1]), -1.0, 1.0)
 
     def _measure(self) -> None:
         """Read joints and objects into `state`."""

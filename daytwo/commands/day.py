@@ -40,7 +40,8 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Work: attempt a task on an arm, learn between attempts, and record each one."""
-    from daytwo.deploy import Try, deploy, next_trial, open_driver
+    from daytwo.connecting import connected
+    from daytwo.deploy import Try, deploy, next_trial
     from daytwo.keep import opened
     from daytwo.screen import stopping
     from daytwo.sim.tasks import get_task
@@ -57,7 +58,6 @@ def deploy(
         )
 
     with opened(memory, write=True) as keep, stopping() as stop:
-        arm, source = open_driver(driver, keep.arm, hidden)
         get_task(task, keep.arm)  # refused before an arm is waited for
         version = keep.versions.path().name
         number = next_trial(keep)
@@ -66,7 +66,9 @@ def deploy(
             f"Day {keep.day}, trial {number}: {task} on {keep.arm.name} through {driver}, "
             f"version {version}"
         )
-        with arm:
+        settings = {} if hidden is None else {"hidden": hidden}
+        log = memory / "decisions"
+        with connected(driver, keep.arm_name, settings, log) as (arm, source):
             tries = deploy(
                 keep, arm, source, driver, task, attempts, seed=chosen, tell=tell, stop=stop
             )

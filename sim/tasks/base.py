@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from daytwo.errors import InputError
 from daytwo.sim.arms import Arm
@@ -44,6 +45,27 @@ class Placement(Rows):
             p_pedestal=np.full((k, 3), np.nan),
             pedestal_half=np.full(k, 0.03),
         )
+
+    @classmethod
+    def named(cls, arrays: Mapping[str, ArrayLike]) -> Placement:
+        """From arrays by their names, of one exercise or more.
+
+        Raises:
+            InputError: one is missing, of another shape or no number.
+        """
+        k = np.size(arrays.get("pedestal_half", 0))
+        found = {}
+        for name, like in vars(cls.empty(k)).items():
+            try:
+                found[name] = np.asarray(arrays[name], dtype=np.float64)
+            except (KeyError, TypeError, ValueError) as error:
+                raise InputError(f"placement: {name} is missing, or holds no numbers") from error
+            if found[name].shape != like.shape:
+                raise InputError(f"placement: {name} is {found[name].shape}, not {like.shape}")
+        unknown = sorted(set(arrays) - set(found))
+        if unknown:
+            raise InputError(f"placement: unknown {', '.join(unknown)}")
+        return cls(**found)
 
 
 class Task(ABC):

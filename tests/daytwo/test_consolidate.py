@@ -21,10 +21,11 @@ from rich.console import Console
 
 from daytwo import begin
 from daytwo import consolidate as consolidation
+from daytwo.connecting import connected
 from daytwo.consolidate import NIGHT, consolidate
 from daytwo.curricula.examples import worked_examples
 from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
-from daytwo.deploy import Try, deploy, open_driver
+from daytwo.deploy import Try, deploy
 from daytwo.errors import InputError
 from daytwo.keep import Keep, create, opened
 from daytwo.memory.merge import merge
@@ -114,8 +115,7 @@ def work(
     keep: Keep, identifier: Identifier, attempts: int, hidden: int = 3
 ) -> tuple[list[Try], list[Try]]:
     told: list[Try] = []
-    arm, source = open_driver("twin", keep.arm, hidden)
-    with arm:
+    with connected("twin", keep.arm_name, {"hidden": hidden}) as (arm, source):
         tries = deploy(
             keep, arm, source, "twin", "reach", attempts, EASY, 0, told.append, identifier
         )
@@ -260,7 +260,6 @@ def test_a_stop_within_an_attempt_stops_the_arm_and_keeps_those_before(
     lend: Lend, identifier: Identifier
 ) -> None:
     with opened(lend(), write=True) as keep:
-        arm, source = open_driver("twin", keep.arm, 3)
         told: list[Try] = []
         asked = 0
 
@@ -269,7 +268,7 @@ def test_a_stop_within_an_attempt_stops_the_arm_and_keeps_those_before(
             asked += 1
             return len(told) == 1 and asked > told[0].steps + 4
 
-        with arm:
+        with connected("twin", keep.arm_name, {"hidden": 3}) as (arm, source):
             tries = deploy(
                 keep, arm, source, "twin", "reach", 5, EASY, 0, told.append, identifier, stop
             )

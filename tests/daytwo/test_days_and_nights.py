@@ -16,10 +16,11 @@ import torch
 from rich.console import Console
 
 from daytwo.begin import fill
+from daytwo.connecting import connected
 from daytwo.consolidate import consolidate
 from daytwo.curricula.exam import Exam
 from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
-from daytwo.deploy import deploy, open_driver, start_from
+from daytwo.deploy import deploy, start_from
 from daytwo.errors import InputError
 from daytwo.keep import Keep, create, opened
 from daytwo.policies.config import LearnerConfig
@@ -61,8 +62,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory, identifier: Identifier) -> P
     with opened(folder, write=True) as keep:
         fill(keep, learner, 0, Screen(Console(quiet=True)))
         keep.put_belief("twin", Belief.prior(GUESSES))
-        arm, source = open_driver("twin", keep.arm, hidden=3)
-        with arm:
+        with connected("twin", keep.arm_name, {"hidden": 3}) as (arm, source):
             deploy(keep, arm, source, "twin", "pick", 2, identifier=identifier)
     env.close()
     return folder
@@ -208,10 +208,15 @@ def test_what_cannot_act_is_refused(
 
 def test_unknown_drivers_and_tasks_are_named(memory: Path) -> None:
     with opened(memory, write=True) as keep:
-        with pytest.raises(InputError, match="unknown driver 'robot'; there is: twin"):
-            open_driver("robot", keep.arm, None)
-        arm, source = open_driver("twin", keep.arm, None)
-        with arm, pytest.raises(InputError, match="unknown task 'juggle'"):
+        with (
+            pytest.raises(InputError, match="driver 'robot': there is none; there are: twin"),
+            connected("robot", keep.arm_name, {}),
+        ):
+            pass
+        with (
+            connected("twin", keep.arm_name, {}) as (arm, source),
+            pytest.raises(InputError, match="unknown task 'juggle'"),
+        ):
             deploy(keep, arm, source, "twin", "juggle", 1)
         assert len(keep.store.find(day=1)) == 2
 

@@ -10,10 +10,10 @@ import pytest
 from made_up_days import made_up
 
 from daytwo import skilled
-from daytwo.hardware.cell import Attempt
+from daytwo.memory.episodes import Episode
+from daytwo.memory.record import Record
 from daytwo.sim.belief import Belief
 from daytwo.sim.observation import OBS_DIM
-from daytwo.sim.tasks.base import Placement
 from daytwo.skilled import describe, named
 
 
@@ -81,11 +81,13 @@ def test_the_best_attempt_stays_the_best(tmp_path: Path) -> None:
             assert len(trajectory.actions) == best
 
 
-def attempt(steps: int) -> Attempt:
-    return Attempt(
-        np.zeros((steps + 1, OBS_DIM), np.float32), np.zeros((steps, 5), np.float32),
-        np.zeros(steps, np.float32), True, True, Placement.empty(1),
-        np.zeros((steps, 8), np.float32), {},
+def attempt(steps: int) -> Record:
+    return Record(
+        Episode(
+            np.zeros((steps + 1, OBS_DIM), np.float32), np.zeros((steps, 5), np.float32),
+            np.zeros(steps, np.float32), True, True, "pick",
+        ),
+        arm="panda", driver="twin", day=1, sent=np.zeros((steps, 8), np.float32),
     )  # fmt: skip
 
 
