@@ -123,12 +123,19 @@ class ServoBus(ABC):
             )
 
     def _insist(self, request: bytes, id: int, size: int, within: float, what: str) -> Status:
-        deadline = time.monotonic() + within
+        deadline, again = time.monotonic() + within, False
         while (now := time.monotonic()) < deadline:
             found = self.ask(request, (id,), size, min(deadline, now + ATTEMPT))
+            if again:  # its answers to earlier requests must not be taken for the next one's
+                self._await_silence()
             if id in found:
                 return found[id]
+            again = True
         raise DriverError(f"port {self.port.path}: servo {id} does not answer (to {what})")
+
+    def _await_silence(self) -> None:
+        while self.port.read_until(time.monotonic() + ATTEMPT):
+            pass
 
     def sync_read(
         self, ids: Sequence[int], address: int, size: int, deadline: float

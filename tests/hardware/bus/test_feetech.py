@@ -214,6 +214,15 @@ def test_late_answers_are_waited_for_within_the_deadline(
     assert time.monotonic() - start < 0.2
 
 
+def test_an_answer_that_came_after_asking_again_is_not_taken_for_the_next_ones(
+    bus: FeetechBus, emulator: FeetechEmulator
+) -> None:
+    """Answers carry no name of what was asked: a model number looks like a homing offset."""
+    emulator.faults.late = 0.026  # asked again after 0.02 s, so that two answers are on their way
+    assert bus.read(1, Register.MODEL) == 777
+    assert bus.read(1, Register.GOAL_SPEED) != 777
+
+
 def test_feetechs_own_kit_reads_what_we_write(emulator: FeetechEmulator, bus: FeetechBus) -> None:
     """The emulator is no invention: the maker's code gets on with it."""
     kit = pytest.importorskip("scservo_sdk")
