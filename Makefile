@@ -78,7 +78,7 @@ check: setup
 
 bench: ARGS = --quick
 bench: setup
-	@for name in sim update learn memory crash bus daytwo continual; do $(BIN)/daytwo bench $$name $(ARGS); done
+	@for name in sim update learn memory crash bus governor daytwo continual; do $(BIN)/daytwo bench $$name $(ARGS); done
 
 clean:
 	rm -rf build dist ros_ws/{build,install,log} *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,7 +13,7 @@ from daytwo.errors import InputError
 from daytwo.machine import describe
 from daytwo.run_folder import write_json
 
-NAMES = ("sim", "update", "learn", "continual", "daytwo", "memory", "crash", "bus")
+NAMES = ("sim", "update", "learn", "continual", "daytwo", "memory", "crash", "bus", "governor")
 RESULTS = Path(daytwo.benchmarks.__file__).resolve().parent / "results"
 
 

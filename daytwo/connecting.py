@@ -12,7 +12,7 @@ from daytwo.hardware.driver import ArmDriver
 from daytwo.hardware.drivers.twin import TwinContext, TwinDriver
 from daytwo.hardware.guarded import GuardedArm, GuardedScene, GuardProcess
 from daytwo.hardware.objects import ObjectSource
-from daytwo.hardware.opening import DRIVERS
+from daytwo.hardware.opening import check_driver
 from daytwo.sim.arms import load_arm
 
 
@@ -27,7 +27,7 @@ def connected(
     governor in a process of its own.
 
     Args:
-        driver: one of DRIVERS.
+        driver: its name (`daytwo.hardware.opening`).
         arm: name of an arm, or path of an arm.yaml.
         settings: of the driver.
         log: where the governor's decisions go.
@@ -36,6 +36,7 @@ def connected(
         InputError: there is no such driver or setting, or nobody says where its objects are.
         DriverError: the arm was not reached.
     """
+    check_driver(driver)
     if driver == "twin":
         unknown = sorted(set(settings) - {"hidden"})
         if unknown:
@@ -45,8 +46,6 @@ def connected(
         with TwinDriver(load_arm(arm), context) as twin:
             yield twin, twin
         return
-    if driver not in DRIVERS:
-        raise InputError(f"driver '{driver}': there is none; there are: {', '.join(DRIVERS)}")
     with (
         GuardProcess(arm, driver, settings, log) as guard,
         GuardedArm(load_arm(arm), guard.socket) as guarded,

@@ -297,11 +297,19 @@ class GuardedScene(ObjectSource):
 
     Args:
         arm: connected.
+
+    Raises:
+        InputError: it simulates none.
     """
 
     def __init__(self, arm: GuardedArm) -> None:
         self._arm = arm
-        self._places_arm = bool(self._ask({"op": "about"})["places"])
+        about = self._ask({"op": "about"})
+        if not about["scene"]:
+            raise InputError(
+                f"arm '{arm.arm.name}' brings no objects of its own; it needs a tracker"
+            )
+        self._places_arm = bool(about["places"])
         self._offset: Array | None = None
 
     @property

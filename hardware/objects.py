@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ class Sighting:
     age_s: Array  # (k,) [s] since each was seen
 
 
+@runtime_checkable
 class ObjectSource(Protocol):
     """Lays out exercises and sees objects: the twin itself, or a person and a tracker."""
 

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Literal
 
 from daytwo.errors import InputError
+from daytwo.hardware.calibration import Calibration
 from daytwo.hardware.driver import ArmDriver
 from daytwo.hardware.objects import ObjectSource
 from daytwo.sim.arms import Arm
 
-T = TypeVar("T")
+DRIVERS = ("twin", "mujoco", "feetech", "dynamixel", "ur", "xarm", "franka")
 
-DRIVERS = ("twin",)
+Gripper = Literal["none", "robotiq"]
+
+
+def check_driver(name: str) -> None:
+    """Refuse a name that is no driver's.
+
+    Raises:
+        InputError: there is no such driver.
+    """
+    if name not in DRIVERS:
+        raise InputError(f"driver '{name}': there is none; there are: {', '.join(DRIVERS)}")
 
 
 def open_arm(
@@ -24,30 +36,74 @@ def open_arm(
     Args:
         name: one of DRIVERS.
         arm: the arm.
-        settings: of the driver, by the names of its parameters.
+        settings: of the driver, by the names of its parameters below.
 
     Raises:
-        InputError: there is no such driver or setting, or its SDK is not installed.
+        InputError: there is no such driver or setting, one is missing or wrong, or the maker's
+            client is not installed.
     """
-    match name:
-        case "twin":
-            from daytwo.hardware.drivers.twin import TwinContext, TwinDriver
+    # Imported late: each brings a physics engine or a maker's client.
 
-            def twin(hidden: int | None = None) -> TwinDriver:
-                context = TwinContext() if hidden is None else TwinContext.draw(hidden)
-                return TwinDriver(arm, context, realtime=True)
+    def twin(hidden: int | None = None) -> ArmDriver:
+        from daytwo.hardware.drivers.twin import TwinContext, TwinDriver
 
-            made = _called(name, twin, settings)
-            return made, made
-    raise InputError(f"driver '{name}': there is none; there are: {', '.join(DRIVERS)}")
+        context = TwinContext() if hidden is None else TwinContext.draw(hidden)
+        return TwinDriver(arm, context, realtime=True)
+
+    def mujoco(hidden: int | None = None) -> ArmDriver:
+        from daytwo.hardware.drivers.mujoco import MujocoDriver
+        from daytwo.hardware.drivers.twin import TwinContext
+
+        context = TwinContext() if hidden is None else TwinContext.draw(hidden)
+        return MujocoDriver(arm, context, realtime=True)
+
+    def feetech(port: str, calibration: str) -> ArmDriver:
+        from daytwo.hardware.drivers.feetech import FeetechDriver
+
+        return FeetechDriver(arm, port, Calibration.load(Path(calibration), arm))
+
+    def dynamixel(port: str, calibration: str) -> ArmDriver:
+        from daytwo.hardware.drivers.dynamixel import DynamixelDriver
+
+        return DynamixelDriver(arm, port, Calibration.load(Path(calibration), arm))
+
+    def ur(host: str, gripper: Gripper = "none") -> ArmDriver:
+        from daytwo.hardware.drivers.ur import UrDriver
+
+        return UrDriver(arm, host, gripper)
+
+    def xarm(host: str, gripper: Literal["none", "xarm"] = "none", port: int = 502) -> ArmDriver:
+        from daytwo.hardware.drivers.xarm import XArmDriver
+
+        return XArmDriver(arm, host, gripper, port)
+
+    def franka(host: str) -> ArmDriver:
+        from daytwo.hardware.drivers.franka import FrankaDriver
+
+        return FrankaDriver(arm, host)
+
+    makers: dict[str, Callable[..., ArmDriver]] = {
+        "twin": twin,
+        "mujoco": mujoco,
+        "feetech": feetech,
+        "dynamixel": dynamixel,
+        "ur": ur,
+        "xarm": xarm,
+        "franka": franka,
+    }
+    check_driver(name)
+    made = _called(name, makers[name], settings)
+    # Only simulated arms bring objects; they are their own scene.
+    return made, made if isinstance(made, ObjectSource) else None
 
 
-def _called(name: str, make: Callable[..., T], settings: dict[str, Any]) -> T:
-    known = [p for p in inspect.signature(make).parameters if p != "arm"]
+def _called(name: str, make: Callable[..., ArmDriver], settings: dict[str, Any]) -> ArmDriver:
+    known = inspect.signature(make).parameters
     unknown = [key for key in settings if key not in known]
-    if unknown:
-        raise InputError(
-            f"driver '{name}': unknown setting {', '.join(unknown)}; there are: "
-            f"{', '.join(known) or 'none'}"
-        )
+    missing = [key for key, p in known.items() if p.default is p.empty and key not in settings]
+    for what, keys in (("unknown", unknown), ("missing", missing)):
+        if keys:
+            raise InputError(
+                f"driver '{name}': {what} setting {', '.join(keys)}; it has: {', '.join(known)}"
+            )
     return make(**settings)

@@ -42,6 +42,7 @@ def deploy(
     """Work: attempt a task on an arm, learn between attempts, and record each one."""
     from daytwo.connecting import connected
     from daytwo.deploy import Try, deploy, next_trial
+    from daytwo.hardware.opening import check_driver
     from daytwo.keep import opened
     from daytwo.screen import stopping
     from daytwo.sim.tasks import get_task
@@ -59,6 +60,7 @@ def deploy(
 
     with opened(memory, write=True) as keep, stopping() as stop:
         get_task(task, keep.arm)  # refused before an arm is waited for
+        check_driver(driver)
         version = keep.versions.path().name
         number = next_trial(keep)
         chosen = number if seed is None else seed

@@ -78,7 +78,10 @@ def _empty(run: Daytwo) -> Path:
     ("arguments", "said"),
     [
         (("deploy", "juggle"), "unknown task 'juggle'; there are: reach, push"),
-        (("deploy", "reach", "--driver", "octopus"), "unknown driver 'octopus'; there is: twin"),
+        (
+            ("deploy", "reach", "--driver", "octopus"),
+            "driver 'octopus': there is none; there are: twin",
+        ),
         (("deploy", "reach"), "no version acts yet"),
     ],
 )

@@ -251,6 +251,8 @@ def test_a_client_that_does_not_listen_costs_no_period(rig: Rig, tmp_path: Path)
 def test_without_objects_it_says_so(rig: Rig) -> None:
     with pytest.raises(InputError, match="brings no objects"):
         rig.client.link.ask({"op": "objects"})  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="needs a tracker"):
+        GuardedScene(rig.client)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +334,7 @@ def test_the_twins_objects_through_the_socket() -> None:
     ("arguments", "why"),
     [
         (("panda", "nonsense"), "driver 'nonsense': there is none; there are: twin"),
-        (("panda", "twin", {"port": 3}), "unknown setting port; there are: hidden"),
+        (("panda", "twin", {"port": 3}), "unknown setting port; it has: hidden"),
         (("nonsense", "twin"), "nonsense"),
     ],
 )

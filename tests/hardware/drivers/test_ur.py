@@ -17,6 +17,8 @@ from daytwo.errors import DriverError, InputError
 from daytwo.hardware.drivers.ur import UrDriver
 from daytwo.sim.arms import load_arm
 
+pytestmark = pytest.mark.slow  # a real controller's time, half a minute of it
+
 pytest.importorskip("rtde_control", reason="ur_rtde is not installed: pip install 'daytwo[ur]'")
 
 ARM = load_arm("ur5e")

@@ -22,7 +22,10 @@ from daytwo.sim.arms import load_arm
 pytest.importorskip("xarm", reason="the SDK is not installed: pip install 'daytwo[xarm]'")
 
 # The SDK's own: it is asked for no reports, so it reminds of a mode that it does not know.
-pytestmark = pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated")
+pytestmark = [
+    pytest.mark.slow,  # a real controller's time, a third of a minute of it
+    pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated"),
+]
 
 ARM = load_arm("panda")  # seven joints, as an xArm7
 HOME = np.asarray(ARM.home)
