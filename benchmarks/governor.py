@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
+from daytwo.errors import InputError
 from daytwo.hardware.driver import Array
 from daytwo.hardware.emulators.control import launched
 from daytwo.hardware.emulators.servos import nominal
@@ -50,7 +51,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
                 state = link.news()
                 if state["state"] == State.LATCHED:
                     latched.append(state["reason"])
-                    link.ask({"op": "reset"})
+                    _reset(link)
                 if not state["leased"] or state["session"] != session:
                     session = link.ask({"op": "open"})["session"]
                 kind = str(rng.choice(KINDS))
@@ -81,6 +82,19 @@ def count(arm: Arm, goals: NDArray[np.float64]) -> dict[str, int]:
         limit = getattr(rates, name)[:-1] * config.period**order + 2 ** (order - 1) * TICK
         found[name] = int((np.abs(np.diff(goals, order, axis=0)) > limit).sum())
     return found
+
+
+def _reset(link: Link) -> None:
+    """As soon as the arm stands."""
+    end = time.monotonic() + 2.0
+    while True:
+        try:
+            link.ask({"op": "reset"})
+            return
+        except InputError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def _command(
