@@ -75,7 +75,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch, Progress() as progress:
         folder = Path(scratch)
         bar = progress.add_task("Kills", total=each * len(SOON))
-        template = _template(folder / "template")
+        first = template(folder / "template")
         tallies = {}
         works: dict[str, Work] = {
             "recording": _record,
@@ -88,7 +88,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
             if kind == "migrating":
                 _old(place)
             else:
-                shutil.copytree(template, place)
+                shutil.copytree(first, place)
             tallies[kind] = tally = Tally(_contents(place))
             for _ in range(each):
                 if kind == "migrating":
@@ -97,7 +97,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
                 said = _kill(work, place, rng.uniform(0, SOON[kind]))
                 _check(place, said, tally)
                 progress.advance(bar)
-        disks = try_disks(template, folder, made_up, rng)
+        disks = try_disks(first, folder, made_up, rng)
     return {
         "instants": sum(t.instants for t in tallies.values()),
         "lost": sum(t.lost for t in tallies.values()),
@@ -221,19 +221,18 @@ def _migrate(place: Path, say: Connection) -> None:
 # What it is all done to.
 
 
-def _template(place: Path) -> Path:
+def template(place: Path, arm: str = "panda", task: str = "reach") -> Path:
     """A small memory of a hardly trained learner."""
-    arm = "panda"
-    paper = ExamPaper(task="reach", attempts=8)
-    chapter = Chapter(name="touch", exercises=(Exercise(task="reach"),))
+    paper = ExamPaper(task=task, attempts=8)
+    chapter = Chapter(name="touch", exercises=(Exercise(task=task),))
     create(place, arm, Textbook(name="crash", chapters=(chapter,), exam=(paper,)), limit_gb=1.0)
-    env = BatchVecEnv(load_arm(arm), ["reach"], 2, threads=1)
+    env = BatchVecEnv(load_arm(arm), [task], 2, threads=1)
     learner = Learner(env, scale=SCALE, seed=0, device="cpu")
     rng = np.random.default_rng(0)
     with opened(place, write=True) as keep:
         for i in range(40):
             driver = "expert" if i < 20 else "mujoco"
-            keep.store.append(made_up(rng, 0, driver))
+            keep.store.append(made_up(rng, 0, driver, arm, task))
         _first_version(keep, learner)
     env.close()
     return place
@@ -245,7 +244,13 @@ def _first_version(keep: Keep, learner: Learner) -> None:
     keep.versions.switch(keep.add_version(learner, verdict))
 
 
-def made_up(rng: np.random.Generator, day: int, driver: str = "twin") -> Record:
+def made_up(
+    rng: np.random.Generator,
+    day: int,
+    driver: str = "twin",
+    arm: str = "panda",
+    task: str = "reach",
+) -> Record:
     steps = int(rng.integers(20, 60))
     episode = Episode(
         rng.normal(0, 0.1, (steps + 1, OBS_DIM)).astype(np.float32),
@@ -253,9 +258,9 @@ def made_up(rng: np.random.Generator, day: int, driver: str = "twin") -> Record:
         rng.normal(0, 0.1, steps).astype(np.float32),
         terminated=True,
         success=bool(rng.random() < 0.7),
-        task="reach",
+        task=task,
     )
-    return Record(episode, "panda", driver, day=day, trial=int(day > 0))
+    return Record(episode, arm, driver, day=day, trial=int(day > 0))
 
 
 def _old(place: Path) -> None:

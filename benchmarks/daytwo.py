@@ -12,6 +12,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +20,25 @@ import numpy as np
 import torch
 from rich.progress import Progress
 
-from daytwo.begin import fill
+from daytwo.benchmarks.short_study import book, study
+from daytwo.connecting import governed_twin
 from daytwo.consolidate import consolidate
 from daytwo.curricula.attempts import by
 from daytwo.curricula.continual import bootstrap
 from daytwo.curricula.exam import Exam
-from daytwo.curricula.examples import worked_examples
-from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
-from daytwo.deploy import SEEDS, deploy, start_from
+from daytwo.deploy import SEEDS, Try, deploy, start_from
+from daytwo.errors import DriverError
 from daytwo.hardware.cell import Cell
-from daytwo.hardware.drivers.twin import TwinContext, TwinDriver
-from daytwo.keep import create, opened
+from daytwo.hardware.driver import ArmDriver
+from daytwo.hardware.drivers.twin import TwinContext
+from daytwo.hardware.objects import ObjectSource
+from daytwo.keep import opened
 from daytwo.machine import cores
 from daytwo.policies.learner import Learner
 from daytwo.screen import Screen
-from daytwo.sim.arms import Arm, load_arm
+from daytwo.sim.arms import load_arm
 from daytwo.sim.belief import Belief
 from daytwo.sim.identify import Identifier
-from daytwo.sim.observation import SCALE
-from daytwo.sim.vec_env import BatchVecEnv
 
 EXAMPLES = {"pick": 64, "place": 64, "stack": 96}
 TASKS = tuple(EXAMPLES)
@@ -59,9 +60,10 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
         bar = progress.add_task("Contexts", total=contexts + 1)
         folder = Path(scratch)
         template, arm = folder / "template", load_arm("panda")
-        _study(template, arm, seed, Screen(progress.console))
+        textbook = book("day_two", EXAMPLES)
+        study(template, arm, textbook, STUDY, seed, Screen(progress.console))
         progress.advance(bar)
-        exam = Exam(arm, _book().exam)
+        exam = Exam(arm, textbook.exam)
         identifier = Identifier(arm)
         rows = []
         for i in range(contexts):
@@ -103,6 +105,7 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "success_at": by_attempt.mean(axis=0).round(3).tolist(),
         "offset_missed_m": np.median(missed, axis=0).round(4).tolist(),
         "promoted": sum(row["promoted"] for row in rows),
+        "stopped": sum(row["stopped"] for row in rows),
         "learning_s": {
             "median": round(float(np.median([s for r in rows for s in r["learning_s"]])), 2),
             "max": round(max(s for r in rows for s in r["learning_s"]), 2),
@@ -116,43 +119,61 @@ def _two_days(
     """Day one, night and the mornings of one context."""
     task = TASKS[i % len(TASKS)]
     hidden = TwinContext.draw(1000 * seed + i)
-    with TwinDriver(identifier.arm, hidden) as twin:
+    with governed_twin(identifier.arm, hidden) as (twin, scene):
         with opened(memory, write=True) as keep:
-            tries = deploy(
-                keep, twin, twin, "twin", task, ATTEMPTS, seed=1000 * seed + i,
-                identifier=identifier,
-            )  # fmt: skip
+            tries: list[Try] = []
+            # A stop by the governor ends the trial: what was not attempted has failed.
+            with suppress(DriverError):
+                deploy(
+                    keep, twin, scene, "twin", task, ATTEMPTS, seed=1000 * seed + i,
+                    tell=tries.append, identifier=identifier,
+                )  # fmt: skip
             night = consolidate(keep, NIGHT, exam=exam)
-            assert night is not None
         with opened(memory) as keep, opened(template) as before:
             _, known = start_from(keep, "twin", task)
             new, old, none = keep.learner(), before.learner(), Belief.prior()
             sides = zip(WHO, (new, old, new, old), (known, none, none, known), strict=True)
             firsts = {
-                who: [_first(twin, task, learner, belief, seed, i, k) for k in range(MORNINGS)]
+                who: [
+                    _first(twin, scene, task, learner, belief, seed, i, k) for k in range(MORNINGS)
+                ]
                 for who, learner, belief in sides
             }
     believed = np.array([*(t.offset for t in tries), known.offset])
+    believed = np.insert(believed, [-1] * (ATTEMPTS - len(tries)), believed[-1], axis=0)
     missed = np.linalg.norm((believed - hidden.pose_offset)[:, :2], axis=1)
     return {
         "task": task,
         "hidden": vars(hidden),
-        "day_one": [t.success for t in tries],
+        "day_one": [t.success for t in tries] + [False] * (ATTEMPTS - len(tries)),
+        "stopped": ATTEMPTS - len(tries),
         "offset_missed_m": missed.round(4).tolist(),
         "learning_s": [round(t.learning_s, 2) for t in tries],
-        "promoted": night["promoted"],
+        "promoted": night is not None and night["promoted"],
         **firsts,
     }
 
 
 def _first(
-    twin: TwinDriver, task: str, learner: Learner, belief: Belief, seed: int, i: int, k: int
+    twin: ArmDriver,
+    scene: ObjectSource,
+    task: str,
+    learner: Learner,
+    belief: Belief,
+    seed: int,
+    i: int,
+    k: int,
 ) -> bool:
-    """One first attempt; k decides the exercise, the same one for everybody."""
+    """One first attempt; k decides the exercise, the same one for everybody. One that the governor
+    stopped has failed.
+    """
     rng = np.random.default_rng([SEEDS, seed, i, k])
     hard, exercise = float(rng.random()), int(SEEDS + rng.integers(2**31))
-    cell = Cell(twin, twin, [task])
-    return cell.attempt(by(learner), task, hard, exercise, correction=belief.offset).success
+    cell = Cell(twin, scene, [task])
+    try:
+        return cell.attempt(by(learner), task, hard, exercise, correction=belief.offset).success
+    except DriverError:
+        return False
 
 
 def _rate(values: list[Any]) -> dict[str, float]:
@@ -160,25 +181,3 @@ def _rate(values: list[Any]) -> dict[str, float]:
     each = np.array([np.mean(v) for v in values])
     low, high = bootstrap(each, CHANCE)
     return {"mean": round(float(each.mean()), 4), "low": round(low, 4), "high": round(high, 4)}
-
-
-def _book() -> Textbook:
-    exercises = tuple(Exercise(task=task, worked_examples=n) for task, n in EXAMPLES.items())
-    papers = tuple(ExamPaper(task=task, attempts=100, seed=i) for i, task in enumerate(TASKS))
-    return Textbook(
-        name="day_two", chapters=(Chapter(name="all", exercises=exercises),), exam=papers
-    )
-
-
-def _study(folder: Path, arm: Arm, seed: int, screen: Screen) -> None:
-    """A memory begun from a short study."""
-    book = _book()
-    create(folder, arm.name, book, limit_gb=1.0)
-    env = BatchVecEnv(arm, TASKS, 64)
-    learner = Learner(env, demos=worked_examples(arm, book, seed), scale=SCALE, seed=seed)
-    cloning, practice = STUDY
-    learner.imitate(cloning)
-    learner.learn(practice * 64, reset_num_timesteps=False)
-    with opened(folder, write=True) as keep:
-        fill(keep, learner, seed, screen)
-    env.close()

@@ -18,8 +18,8 @@ from daytwo.hardware.emulators.control import launched
 from daytwo.hardware.emulators.servos import nominal
 from daytwo.hardware.governor import GovernorConfig, State
 from daytwo.hardware.guarded import GuardProcess, Link
-from daytwo.hardware.motion import Rates
 from daytwo.sim.arms import Arm, load_arm
+from daytwo.sim.rates import Rates
 
 ASK = 0.005  # [s] from one command to the next: ten times as often as a policy asks
 TICK = 2 * np.pi / 4096  # [rad] what a servo's goal is rounded to

@@ -155,8 +155,76 @@ def _crash(r: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
+def _faults(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (
+            f"{r['faults']} faults while ROS 2 nodes work attempts: processes killed and stopped, "
+            "wires cut, clocks put back, packets and poses lost",
+            f"**{r['moved_after_500_ms']} moved after 0.5 s, {r['episodes_lost']} episodes lost, "
+            f"{r['manual_cleanups']} cleaned up by hand**",
+            f"at rest after {r['longest_to_rest_s']:.2f} s at most; {r['episodes_told']} attempts "
+            "had been told as kept",
+        )
+    ]
+
+
 def _interval(exam: dict[str, Any]) -> str:
     return f"{exam['mean']:.1%} [{exam['low']:.1%}, {exam['high']:.1%}]"
+
+
+def _bus(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (
+            f"read and write to {r['settings']['servos']} Feetech servos (emulated, 1 Mbps)",
+            f"{r['cycle_ms']} ms: **{r['ratio']}×** the wire's own time",
+            f"the wire alone {r['wire_ms']} ms",
+        )
+    ]
+
+
+def _governor(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (
+            "goals beyond a limit that servos received, of commands of all kinds",
+            f"**{r['violations']}** of {r['commands']:,}",
+            "position, velocity, acceleration and jerk, at the emulated servos",
+        )
+    ]
+
+
+def _loop(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    def told(row: dict[str, Any]) -> str:
+        return f"{row['command_age_p99_ms']} ms, {row['jitter_p99_ms']} ms; {row['missed']} missed"
+
+    start, n = r["graph_start_s"], r["settings"]["starts"]
+    return [
+        (
+            "a policy's step, from what was measured to a command, 99 of 100",
+            f"{r['policy_p99_ms']} ms",
+            "one thread, no torch",
+        ),
+        (
+            "through ROS 2 beside a learner, 99 of 100: a command's age, the 100 Hz loop's jitter",
+            told(r),
+            f"without a learner {told(r['idle'])}",
+        ),
+        (
+            "from the start of the graph `twin_day` until the arm moves",
+            f"{start['median']} s",
+            f"the slowest of {n}: {start['max']} s",
+        ),
+    ]
+
+
+def _twin_day(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    both = r["success"]["all"]
+    return [
+        (
+            "attempts on the twin through the ROS 2 graph, in real time",
+            f"{_interval(both['ros'])}",
+            f"the same exercises in one process {_interval(both['one_process'])}",
+        )
+    ]
 
 
 TELLERS = {
@@ -167,6 +235,11 @@ TELLERS = {
     "daytwo": _daytwo,
     "memory": _memory,
     "crash": _crash,
+    "bus": _bus,
+    "governor": _governor,
+    "loop": _loop,
+    "twin_day": _twin_day,
+    "faults": _faults,
 }
 
 

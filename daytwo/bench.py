@@ -13,7 +13,10 @@ from daytwo.errors import InputError
 from daytwo.machine import describe
 from daytwo.run_folder import write_json
 
-NAMES = ("sim", "update", "learn", "continual", "daytwo", "memory", "crash", "bus", "governor")
+NAMES = (
+    *("sim", "update", "learn", "continual", "daytwo", "memory", "crash"),
+    *("bus", "governor", "loop", "faults", "twin_day"),
+)
 RESULTS = Path(daytwo.benchmarks.__file__).resolve().parent / "results"
 
 

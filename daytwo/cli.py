@@ -13,7 +13,8 @@ import typer
 
 from daytwo import __version__
 from daytwo.bench import NAMES as BENCHMARKS
-from daytwo.commands import day, exchange, memory, skills, versions
+from daytwo.commands import arm as of_an_arm
+from daytwo.commands import day, exchange, live, memory, skills, versions
 from daytwo.commands.output import AsJson, console, print_json, table
 from daytwo.errors import DriverError, InputError
 from daytwo.gl import choose_backend
@@ -32,6 +33,8 @@ memory.app.registered_commands += exchange.app.registered_commands
 app.add_typer(memory.app, name="memory")
 app.add_typer(skills.app, name="skills")
 app.registered_commands += day.app.registered_commands
+app.registered_commands += live.app.registered_commands
+app.registered_commands += of_an_arm.app.registered_commands
 
 Seed = Annotated[int, typer.Option(min=0, help="Decides every random choice.")]
 Run = Annotated[Path, typer.Argument(help="Folder of a run, e.g. runs/first_steps.")]
@@ -45,7 +48,7 @@ def main() -> None:
         print(f"daytwo: {error}", file=sys.stderr)
         sys.exit(2)
     except DriverError as error:
-        print(f"daytwo: {error}; attempts so far are kept", file=sys.stderr)
+        print(f"daytwo: {error}", file=sys.stderr)
         sys.exit(3)
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from daytwo import skilled
-from daytwo.curricula.attempts import by
+from daytwo.curricula.attempts import Policy, by
 from daytwo.errors import InputError
 from daytwo.hardware.cell import Attempt, Cell
 from daytwo.hardware.driver import ArmDriver
@@ -20,7 +20,6 @@ from daytwo.keep import Keep
 from daytwo.memory.episodes import Episode
 from daytwo.memory.record import Record
 from daytwo.memory.recorder import Recorder
-from daytwo.policies.learner import Learner
 from daytwo.sim.arms import Arm
 from daytwo.sim.belief import Belief
 from daytwo.sim.identify import Identifier, Trace
@@ -145,13 +144,13 @@ def deploy(
         diary = OwnDiary(keep, recorder, identifier)
         cell = Cell(driver, source, [task])
         return attempt_all(
-            trial, keep.learner(), cell, diary, attempts, difficulty, seed, tell, stop
+            trial, keep.acting(), cell, diary, attempts, difficulty, seed, tell, stop
         )
 
 
 def attempt_all(
     trial: Trial,
-    learner: Learner,
+    policy: Policy,
     cell: Cell,
     diary: Diary,
     attempts: int,
@@ -167,28 +166,27 @@ def attempt_all(
 
     Args:
         trial: what holds for all.
-        learner: acts.
+        policy: acts.
         cell: arm and objects.
         diary: keeps and learns.
         attempts: K.
         difficulty: range it is drawn from.
         seed: of the exercises.
         tell: called after each attempt.
-        stop: asked at every step; True stops the arm and ends the trial, without the attempt that
-            was under way. An attempt that is over is learnt from first.
+        stop: asked before every command; True stops the arm and ends the trial, without the attempt
+            that was under way. An attempt that is over is learnt from first.
 
     Raises:
-        InputError: K is less than 1, or an attempt could not be kept.
+        InputError: K or the difficulty is wrong, or an attempt could not be kept.
         DriverError: the arm fell silent or was stopped; the attempts so far are kept.
     """
-    if attempts < 1:
-        raise InputError(f"--attempts {attempts}: give at least 1")
+    check_attempts(attempts, difficulty)
     rng = np.random.default_rng([SEEDS, seed])
     belief = trial.belief
     tries: list[Try] = []
     made: list[Record] = []
 
-    def go_on(*_: object) -> None:
+    def go_on() -> None:
         if stop():
             raise _Stopped
 
@@ -201,7 +199,7 @@ def attempt_all(
             offset = belief.offset
             started = datetime.now(UTC).isoformat(timespec="milliseconds")
             try:
-                tried = cell.attempt(by(learner), trial.task, hard, exercise, offset, go_on)
+                tried = cell.attempt(by(policy), trial.task, hard, exercise, offset, go_on=go_on)
             except _Stopped:
                 break
             record = Record(
@@ -230,6 +228,19 @@ def attempt_all(
         if made:
             diary.end(trial, made, belief)
     return tries
+
+
+def check_attempts(attempts: int, difficulty: tuple[float, float]) -> None:
+    """Refuse what cannot be attempted.
+
+    Raises:
+        InputError: there is less than 1 attempt, or the difficulty is no range in [0, 1].
+    """
+    if attempts < 1:
+        raise InputError(f"attempts: {attempts}; give at least 1")
+    low, high = difficulty
+    if not 0 <= low <= high <= 1:
+        raise InputError(f"difficulty: {low:g} to {high:g}; give a range within 0 to 1")
 
 
 def start_from(keep: Keep, driver_name: str, task: str) -> tuple[str, Belief]:

@@ -9,11 +9,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
+from daytwo.doctor_arms import examine_arms
+from daytwo.finding import Finding
 from daytwo.gl import INSTALL_EGL, has_egl
 from daytwo.machine import ROOT, cores, memory_gb, version
 
@@ -22,24 +22,15 @@ NEEDED_MEMORY_GB = 3.0
 _DRAW = "import mujoco as m; m.Renderer(m.MjModel.from_xml_string('<mujoco/>'), 16, 16).render()"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: `missing` stops something from working, `note` does not."""
-
-    what: str
-    state: Literal["ok", "note", "missing"]
-    found: str
-    mend: str = ""
-
-
 def examine() -> Iterator[Finding]:
-    """Look at Python, packages, drawing, disk, memory and GPU, one after the other."""
+    """Look at Python, packages, drawing, disk, memory, GPU and what arms need, one by one."""
     yield Finding("Python", "ok", sys.version.split()[0])
     yield from _packages()
     yield _drawing()
     yield _disk()
     yield _memory()
     yield _gpu()
+    yield from examine_arms()
 
 
 def _packages() -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -17,12 +17,14 @@ from daytwo.memory.about import About
 from daytwo.memory.skills import Skills
 from daytwo.memory.store import Store
 from daytwo.memory.versions import Versions
-from daytwo.policies.learner import Learner
-from daytwo.policies.resume import restore, snapshot
+from daytwo.policies.acting import ActingPolicy
 from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.belief import NAMES, Belief
 from daytwo.sim.observation import LAYOUT
 from daytwo.sim.tasks.base import ACTION
+
+if TYPE_CHECKING:  # torch takes seconds to come, and who only keeps episodes needs none
+    from daytwo.policies.learner import Learner
 
 CHANGES_OVERNIGHT = 0.1  # share of a belief that is drawn anew each night: things get moved
 
@@ -63,11 +65,24 @@ class Keep:
         Raises:
             InputError: there is none, or it is damaged.
         """
+        from daytwo.policies.learner import Learner
+        from daytwo.policies.resume import restore
+
         parts, meta = self.versions.load(name)
         return restore(Learner, parts, meta, device="cpu", where=f"version {name or 'current'}")
 
+    def acting(self) -> ActingPolicy:
+        """The version that acts, ready to do that alone.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        return ActingPolicy(*self.versions.load(), where=f"version {self.versions.current}")
+
     def add_version(self, learner: Learner, verdict: dict[str, Any]) -> str:
         """Keep a learner as a new version; it acts only after `versions.switch`."""
+        from daytwo.policies.resume import snapshot
+
         parts, meta = snapshot(learner, replay=False)
         return self.versions.add(parts, meta, verdict)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from daytwo.errors import DriverError
@@ -16,8 +18,13 @@ NEAR = 0.02  # [rad] from the start, near enough
 SETTLE = 3.0  # [s] to come that near after the last command
 
 
-def approach(driver: ArmDriver, q: Array) -> None:
+def approach(driver: ArmDriver, q: Array, go_on: Callable[[], None] = lambda: None) -> None:
     """Come to rest at joints `q` (dof,) [rad], gripper open; commands stay as quick as a policy's.
+
+    Args:
+        driver: the arm.
+        q: where to.
+        go_on: called before each command; what it raises ends the way.
 
     Raises:
         DriverError: the arm did not get there.
@@ -26,12 +33,14 @@ def approach(driver: ArmDriver, q: Array) -> None:
     if np.abs(here.q - q).max() < NEAR and here.opening > 0.9 * driver.features.max_opening:
         return
     for goal in _path(driver, here.q, q):
+        go_on()
         driver.command(goal, 1.0)
         driver.sleep_until(driver.now() + 1.0 / CONTROL_HZ)
     end = driver.now() + SETTLE
     while (off := np.abs(driver.read().q - q).max()) >= NEAR:
         if driver.now() >= end:
             raise DriverError(f"the arm came no nearer than {off:.2f} rad to where it should start")
+        go_on()
         driver.command(q, 1.0)
         driver.sleep_until(driver.now() + 1.0 / CONTROL_HZ)
 

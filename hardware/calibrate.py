@@ -81,9 +81,9 @@ def calibrate(
         settings[name] = replace(kept, homing_offset=servos.homing_offset(at, kept))
         servos.keep(id, settings[name])
     ask(
-        "Now move every joint slowly from stop to stop, the gripper too"
+        "Next, move every joint slowly from stop to stop, the gripper too"
         + "".join(f" (not {name}, which has none)" for name in names if _turns(arm, name))
-        + "."
+        + ", while this looks on."
     )
     travel = {name: Travel(at, at, at) for name, at in _look(servos, ids, names).items()}
     while watch(travel):
@@ -113,6 +113,9 @@ def calibrate(
         )
     calibration = Calibration(joints)
     calibration.install(servos)
+    stands = _look(servos, ids, names)
+    found = {name: (servos.settings(id), stands[name]) for name, id in zip(names, ids, strict=True)}
+    calibration.check(found, type(servos))  # a servo may confirm what it does not keep
     return calibration
 
 

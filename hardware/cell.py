@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.approach import approach
-from daytwo.hardware.driver import ArmDriver, Array
+from daytwo.hardware.driver import ArmDriver, Array, Reading
 from daytwo.hardware.objects import ObjectSource
 from daytwo.sim.context import Context
 from daytwo.sim.engine import reported
@@ -23,6 +23,7 @@ from daytwo.sim.tasks.base import Placement
 from daytwo.sim.world import StepResult, World
 
 OLDEST = 3.5 / CONTROL_HZ  # [s] a measurement may be: three control steps without one
+PATIENCE = 30.0  # [s] the arm waits for objects to be seen again
 
 Act = Callable[[World, NDArray[np.float32]], NDArray[np.floating]]
 # Called after each step with the observation (o,) and action (a,) that led to it, and its outcome.
@@ -50,19 +51,32 @@ class Attempt:
         return len(self.actions)
 
 
+def _go_on() -> None:
+    pass
+
+
 class DriverEngine:
     """One driver and its objects as an engine of the world, n = 1.
 
     Reported positions are corrected before anybody sees them by what the camera is believed to
-    add. Where the truth is known it judges; elsewhere what is seen does.
+    add. Where the truth is known it judges; elsewhere what is seen does. While an object is not
+    seen the arm stands, and the time does not count.
     """
 
     n_objects = N_OBJECTS
 
-    def __init__(self, driver: ArmDriver, source: ObjectSource) -> None:
+    def __init__(
+        self,
+        driver: ArmDriver,
+        source: ObjectSource,
+        say: Callable[[str], None] = lambda _: None,
+        patience: float = PATIENCE,
+    ) -> None:
         self.driver, self.source = driver, source
+        self._say, self._patience = say, patience
         self.placement = Placement.empty(1)  # as it was reported
         self.correction = np.zeros(3)  # [m] believed offset of what is reported
+        self.go_on: Callable[[], None] = _go_on
         # The last command as it was asked for and as it went out last, (dof + 1,).
         self.requested = self.sent = np.zeros(0)
 
@@ -75,13 +89,15 @@ class DriverEngine:
         self, ids: NDArray[np.int64], q: Array, placement: Placement, context: Context
     ) -> Placement:
         if not self.source.places_arm:
-            approach(self.driver, q[0])
+            approach(self.driver, q[0], self.go_on)
+        self.go_on()
         self.placement = seen = self.source.begin(q[0], placement)
         self._due = self.driver.now()
         self._measure()
         return reported(seen, -self.correction[None])
 
     def drive(self, q_target: Array, grip: Array) -> tuple[Array, Array] | None:
+        self.go_on()
         self.requested = np.append(q_target[0], grip[0])
         self.driver.command(q_target[0], float(grip[0]))
         # The next step is due one period after the last; a late one does not hurry the others.
@@ -89,8 +105,8 @@ class DriverEngine:
         self.driver.sleep_until(self._due)
         self._measure()
         goal, sent = self.driver.goal, self.driver.sent
-        assert goal is not None  # there was a command
-        assert sent is not None
+        if goal is None or sent is None:
+            raise DriverError("nothing is sent to the arm any more: it fell silent and was stopped")
         self.sent = sent
         if np.allclose(goal, self.requested, rtol=0, atol=1e-6):
             return None
@@ -110,16 +126,50 @@ class DriverEngine:
         return np.zeros(1, dtype=bool)
 
     def _measure(self) -> None:
-        self._reading, self._sighting = self.driver.read(), self.source.objects()
-        names = (*self.driver.features.joints, "gripper")
-        for kind, ages in (("joint", self._reading.age_s), ("object", self._sighting.age_s)):
-            if len(ages) and ages.max() > OLDEST:
-                i = int(ages.argmax())
-                what = f"'{names[i]}'" if kind == "joint" else str(i)
-                raise DriverError(
-                    f"{kind} {what} was last measured {ages[i]:.2f} s ago; at most {OLDEST:.2f} s "
-                    "are accepted"
-                )
+        self._reading = self._read()
+        self._sighting = self.source.objects()
+        if late := self._late():
+            self._pause(late)
+
+    def _read(self) -> Reading:
+        """The joints as they are measured now."""
+        reading = self.driver.read()
+        i = int(reading.age_s.argmax())
+        if reading.age_s[i] > OLDEST:
+            name = (*self.driver.features.joints, "gripper")[i]
+            raise DriverError(
+                f"joint '{name}' was last measured {reading.age_s[i]:.2f} s ago; at most "
+                f"{OLDEST:.2f} s are accepted"
+            )
+        return reading
+
+    def _late(self) -> str:
+        """Which object was not seen for too long, "" if none."""
+        ages = self._sighting.age_s
+        i = int(ages.argmax()) if len(ages) else 0
+        if not len(ages) or ages[i] <= OLDEST:
+            return ""
+        return f"object {i} was last seen {ages[i]:.2f} s ago; at most {OLDEST:.2f} s are accepted"
+
+    def _pause(self, late: str) -> None:
+        """Stand until every object is seen again.
+
+        Raises:
+            DriverError: one was not within the patience; or a joint fell silent meanwhile.
+        """
+        self.driver.stop()
+        self._say(f"{late}: the arm waits")
+        began = self.driver.now()
+        while late:
+            self.go_on()
+            if self.driver.now() - began > self._patience:
+                raise DriverError(f"{late}; the arm waited for {self._patience:.0f} s")
+            self.driver.sleep_until(self.driver.now() + 1.0 / CONTROL_HZ)
+            self._reading = self._read()
+            self._sighting = self.source.objects()
+            late = self._late()
+        self._due = self.driver.now()
+        self._say(f"all objects are seen again after {self._due - began:.1f} s")
 
 
 class Cell:
@@ -129,11 +179,20 @@ class Cell:
         driver: the arm; connected by the caller.
         source: of the objects; the twin is its own.
         tasks: names of the tasks that may be attempted.
+        say: told when an attempt pauses because an object is not seen, and when it goes on.
+        patience: [s] such a pause may last.
     """
 
-    def __init__(self, driver: ArmDriver, source: ObjectSource, tasks: Sequence[str]) -> None:
+    def __init__(
+        self,
+        driver: ArmDriver,
+        source: ObjectSource,
+        tasks: Sequence[str],
+        say: Callable[[str], None] = lambda _: None,
+        patience: float = PATIENCE,
+    ) -> None:
         self.driver = driver
-        self._engine = DriverEngine(driver, source)
+        self._engine = DriverEngine(driver, source, say, patience)
         self.world = World(driver.arm, tasks, 1, engine=self._engine)
 
     def attempt(
@@ -144,6 +203,7 @@ class Cell:
         seed: int,
         correction: ArrayLike = (0.0, 0.0, 0.0),
         watch: Watch | None = None,
+        go_on: Callable[[], None] = _go_on,
     ) -> Attempt:
         """Attempt the exercise (task, difficulty, seed); the arm stands still afterwards.
 
@@ -154,10 +214,12 @@ class Cell:
             seed: non-negative.
             correction: (3,) [m], taken off every reported object and goal position.
             watch: sees every step.
+            go_on: called before every command, and while the arm waits; what it raises ends the
+                attempt, and the arm stops.
 
         Raises:
             InputError: for an unknown task or a wrong number; from `act`, a non-finite action.
-            DriverError: if the arm or the tracker fell silent.
+            DriverError: if the arm fell silent, or the tracker for longer than the patience.
         """
         world, engine = self.world, self._engine
         names = [each.name for each in world.tasks]
@@ -166,7 +228,7 @@ class Cell:
         offset = np.asarray(correction, dtype=np.float64)
         if offset.shape != (3,) or not np.isfinite(offset).all():
             raise InputError(f"correction: {correction!r}; give 3 finite numbers [m]")
-        engine.correction = offset
+        engine.correction, engine.go_on = offset, go_on
         index = names.index(task)
         observations, actions, rewards, sent, requested = [], [], [], [], []
         try:

@@ -61,13 +61,14 @@ class DecisionLog:
         size = PAGE + rows * self._dtype.itemsize
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)  # a reader of the old one keeps what it has
-            with path.open("w+b") as file:
+            fresh = path.with_name(f".{path.name}.new")  # who finds a log finds a whole one
+            with fresh.open("w+b") as file:
                 os.posix_fallocate(file.fileno(), 0, size)  # a full disk shows here
                 self._map = mmap.mmap(file.fileno(), size)
+            self._map[:PAGE] = json.dumps(head).encode().ljust(PAGE)
+            fresh.replace(path)  # a reader of the old one keeps what it has
         except OSError as error:
             raise InputError(f"log {path}: {error.strerror}; give a writable place") from error
-        self._map[:PAGE] = json.dumps(head).encode().ljust(PAGE)
         self._rows = np.frombuffer(self._map, self._dtype, offset=PAGE)
         self._number = 0
 

@@ -17,9 +17,10 @@ import numpy as np
 
 from daytwo.errors import InputError
 from daytwo.hardware.driver import Array, Health, Reading
-from daytwo.hardware.motion import Motion, Rates
+from daytwo.hardware.motion import Motion
 from daytwo.sim.arms import Arm
 from daytwo.sim.kinematics import Chain
+from daytwo.sim.rates import Rates
 
 
 @dataclass(frozen=True)
@@ -147,13 +148,18 @@ class Governor:
         """Whether somebody has the arm."""
         return now - self._alive < self.config.lease
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it stays where it is until a reset or a start, or is on its way to that."""
+        return self.state in (State.OFF, State.LATCHED) or self._latch
+
     def open(self, now: float) -> int:
         """Take the lease: a new session, of which alone commands count.
 
         Raises:
             InputError: somebody else has it and is alive, or the arm is latched or off.
         """
-        if self.state in (State.OFF, State.LATCHED) or self._latch:
+        if self.stopped:
             raise InputError(f"the arm is {self.state} ({self.reason}); start or reset it first")
         if self.leased(now):
             raise InputError("another commander has the arm; only one may have it at a time")
@@ -194,7 +200,7 @@ class Governor:
         return ""
 
     def _refusal(self, command: Command, now: float) -> str:
-        if self.state in (State.OFF, State.LATCHED) or self._latch:
+        if self.stopped:
             return f"the arm is {self.state}"
         if command.session != self._session or not self.leased(now):
             return f"session {command.session} has not the lease"

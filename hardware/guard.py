@@ -8,7 +8,7 @@ process and moves nothing here.
 from __future__ import annotations
 
 import argparse
-import gc
+import contextlib
 import json
 import os
 import select
@@ -27,16 +27,28 @@ import numpy as np
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.decisions import DecisionLog
 from daytwo.hardware.driver import ArmDriver, Reading
-from daytwo.hardware.governor import Command, Decision, Governor, State
+from daytwo.hardware.governor import Command, Decision, Governor, GovernorConfig, State
+from daytwo.hardware.hurry import hurry
 from daytwo.hardware.objects import ObjectSource
-from daytwo.hardware.opening import open_arm
-from daytwo.hardware.wire import Ask, Begin, Go, Leave, Request, Stop, Watch, pack, parse, receive
+from daytwo.hardware.opening import open_arm, wants_emulator
+from daytwo.hardware.wire import (
+    Ask,
+    Begin,
+    Go,
+    Leave,
+    Request,
+    Stop,
+    Watch,
+    health_told,
+    pack,
+    parse,
+    receive,
+)
 from daytwo.sim.arms import load_arm
 from daytwo.sim.tasks.base import Placement
 
 REOPEN = 1.0  # [s] between attempts to reach an arm that went away
 ENDING = 2.0  # [s] at most to bring the arm to rest at the end
-PRIORITY = 20  # of the real-time scheduler, where it may be had
 
 
 class Guard:
@@ -68,6 +80,7 @@ class Guard:
         self._reading: Reading | None = None
         self._failure = ""  # why the arm was silent
         self._next_try = 0.0
+        self._placement: dict[str, Any] | None = None  # as it was reported last
 
     def serve(self, ending: Callable[[], bool], ready: Callable[[], None]) -> None:
         """Connect, call `ready`, go on until `ending`; then bring the arm to rest and let go."""
@@ -145,7 +158,7 @@ class Guard:
         reading, governor = self._reading, self.governor
         told = None
         if reading is not None:
-            told = asdict(reading) | {"health": None}
+            told = asdict(reading) | {"health": health_told(reading.health)}
             told["q"], told["age_s"] = reading.q, reading.age_s + _since(reading, decision.stamp)
         return {
             "stamp": decision.stamp,
@@ -252,16 +265,38 @@ class Guard:
         scene = self.scene
         if request.op == "about":
             places = scene is not None and scene.places_arm
-            return {"arm": self.governor.arm.name, "scene": scene is not None, "places": places}
+            return {
+                "arm": self.governor.arm.name,
+                "scene": scene is not None,
+                "places": places,
+                "pid": os.getpid(),
+            }
         if scene is None:
             raise InputError("this arm brings no objects of its own")
         if request.op == "objects":
-            return {"objects": asdict(scene.objects()), "offset": scene.pose_offset}
+            seen_now, offset = asdict(scene.objects()), scene.pose_offset
+            return {"objects": seen_now, "offset": offset, "placement": self._placement}
         assert isinstance(request, Begin)
-        seen = scene.begin(np.asarray(request.q), Placement.named(request.placement))
+        if self.governor.stopped:  # an arm that is put somewhere else is not a reset
+            raise InputError(f"the governor stopped the arm: {self.governor.reason}; reset it")
+        q = np.asarray(request.q)
+        if q.shape != (len(self.governor.arm.joints),) or not np.isfinite(q).all():
+            raise InputError(f"begin: q has {q.size} numbers; give one, finite, for each joint")
+        seen = scene.begin(q, Placement.named(request.placement))
+        self._placement = _known(asdict(seen))
         if scene.places_arm:
             self.governor.start(self.driver.read(), time.monotonic())
         return {"placement": asdict(seen)}
+
+
+def _known(arrays: dict[str, Any]) -> dict[str, Any]:
+    """For the wire, where what is not known is null."""
+    return {
+        name: np.where(np.isfinite(value), value, np.array(None))
+        if isinstance(value, np.ndarray)
+        else value
+        for name, value in arrays.items()
+    }
 
 
 def _since(reading: Reading, now: float) -> float:
@@ -289,36 +324,49 @@ def main(
         return bool(signals or gone)
 
     try:
-        arm = load_arm(given.arm)
-        driver, scene = open_arm(given.driver, arm, json.loads(given.settings))
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        given.socket.unlink(missing_ok=True)
-        old = os.umask(0o077)  # the arm is its owner's alone
-        try:
-            listening.bind(str(given.socket))
-        finally:
-            os.umask(old)
-        listening.listen()
-        _hurry()
-        with DecisionLog(given.log, arm) as log, listening:
-            guard = Guard(driver, scene, Governor(arm), log, listening)
-            guard.serve(ending, ready=lambda: print("ready", flush=True))
+        arm, settings = load_arm(given.arm), json.loads(given.settings)
+        with contextlib.ExitStack() as lent:
+            objects: ObjectSource | None = None
+            config = GovernorConfig()
+            if wants_emulator(settings):
+                from daytwo.hardware.emulators.emulated import PATIENT, emulated  # late: physics
+
+                stand_in = emulated(given.driver, given.arm, settings)
+                (settings, objects), config = lent.enter_context(stand_in), PATIENT
+            driver, own = open_arm(given.driver, arm, settings)
+            listening = lent.enter_context(_listen_at(given.socket))
+            lent.callback(given.socket.unlink, missing_ok=True)
+            if not hurry():
+                print("guard: no real-time priority; its periods may jitter", file=sys.stderr)
+            with DecisionLog(given.log, arm) as log:
+                guard = Guard(driver, own or objects, Governor(arm, config), log, listening)
+                guard.serve(ending, ready=lambda: print("ready", flush=True))
     except (InputError, DriverError) as error:
         print(f"guard: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 3)
-    finally:
-        given.socket.unlink(missing_ok=True)
 
 
-def _hurry() -> None:
-    """Run before other processes where the system lets us, and never pause to collect garbage."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()  # nothing here makes cycles
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
-    except PermissionError:
-        print("guard: no real-time priority; its periods may jitter", file=sys.stderr)
+def _listen_at(path: Path) -> socket.socket:
+    """A socket of its user's alone.
+
+    Raises:
+        InputError: another governor listens there, or the place cannot be written.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        try:
+            if probe.connect_ex(str(path)) == 0:
+                raise InputError(f"socket {path}: another governor listens there")
+            path.unlink(missing_ok=True)  # of one that was killed
+            listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            old = os.umask(0o077)
+            try:
+                listening.bind(str(path))
+            finally:
+                os.umask(old)
+        except OSError as error:
+            raise InputError(f"socket {path}: {error.strerror or error}") from error
+    listening.listen()
+    return listening
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from daytwo.hardware.wire import LARGEST, numbers, pack, reading_of
 from daytwo.sim.arms import Arm
 from daytwo.sim.tasks.base import Placement
 
-START = 30.0  # [s] a governor's process may take to reach its arm
+START = 60.0  # [s] a governor's process may take to reach its arm, and an emulator to start
 ANSWER = 5.0  # [s] it may take to answer; laying out a scene takes the longest
 NEWS = 0.25  # [s] without a state: the governor hangs
+KEPT = 256  # states that a link keeps for who wants each of them
 
 
 class GuardProcess:
@@ -38,6 +40,7 @@ class GuardProcess:
         log: where decisions go; by default a place that is gone with the process.
         socket: where it listens; by default such a place, too.
         program: module that is run; one that knows further drivers calls the usual one's `main`.
+        wait: until it has reached its arm; else ask `ready`.
 
     Raises:
         InputError: what was given is wrong.
@@ -52,7 +55,9 @@ class GuardProcess:
         log: Path | None = None,
         socket: Path | None = None,
         program: str = "daytwo.hardware.guard",
+        wait: bool = True,
     ) -> None:
+        self._driver, self._ready, self._began = driver, False, time.monotonic()
         self._folder = tempfile.TemporaryDirectory(prefix="daytwo-")
         self.socket = socket or Path(self._folder.name, "guard")
         self.log = log or Path(self._folder.name, "decisions")
@@ -67,15 +72,33 @@ class GuardProcess:
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is ours to hear: the arm is let go of in order
         )
+        if wait:
+            self.ready(START)
+
+    def ready(self, timeout: float = 0.0) -> bool:
+        """Whether it has reached its arm, after waiting for `timeout` [s] at most.
+
+        Raises:
+            InputError: what was given is wrong.
+            DriverError: the arm was not reached, or not in time. It is closed then.
+        """
         assert self._process.stdout
-        ready, _, _ = select.select([self._process.stdout], [], [], START)
-        if not ready or self._process.stdout.readline() != b"ready\n":
-            self._process.kill()
-            assert self._process.stderr
-            said = self._process.stderr.read().decode().strip().removeprefix("guard: ")
-            self.close()
-            wrong = InputError if self._process.returncode == 2 else DriverError
-            raise wrong(said or f"the governor of '{driver}' did not start within {START:.0f} s")
+        if not self._ready and select.select([self._process.stdout], [], [], timeout)[0]:
+            self._ready = self._process.stdout.readline() == b"ready\n"
+            if not self._ready:
+                self._give_up()
+        if not self._ready and time.monotonic() - self._began > START:
+            self._give_up()
+        return self._ready
+
+    def _give_up(self) -> None:
+        self._process.kill()
+        assert self._process.stderr
+        # Libraries greet there, too.
+        said = self._process.stderr.read().decode().strip().rpartition("guard: ")[2]
+        self.close()
+        wrong = InputError if self._process.returncode == 2 else DriverError
+        raise wrong(said or f"the governor of '{self._driver}' did not start within {START:.0f} s")
 
     @property
     def pid(self) -> int:
@@ -84,6 +107,19 @@ class GuardProcess:
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it at once, whatever it does; the arm is left to its own watchdog."""
+        self._process.kill()
+        self.close()
+
+    @property
+    def ended(self) -> str:
+        """How it ended, "" while it lives."""
+        code = self._process.poll()
+        if code is None:
+            return ""
+        return f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
     def close(self) -> None:
         """End it, in order; more than once does no harm."""
@@ -109,12 +145,13 @@ class Link:
 
     Args:
         path: the socket.
+        watch: whether to hear decisions; else there is no `state` and no `news`.
 
     Raises:
         DriverError: nobody listens there.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, watch: bool = True) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._socket.connect(str(path))
@@ -126,7 +163,9 @@ class Link:
         self._answers: dict[int, dict[str, Any]] = {}
         self.state: dict[str, Any] | None = None  # the last that was heard
         self.refused = ""  # the last reason for which a message or a command was refused
-        self.tell({"op": "watch"})
+        self._states: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        if watch:
+            self.tell({"op": "watch"})
 
     def close(self) -> None:
         self._socket.close()
@@ -142,16 +181,18 @@ class Link:
         except OSError as error:
             raise DriverError(f"the governor is gone: {error.strerror or error}") from error
 
-    def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Say something, and wait for the answer.
+    def ask(self, message: dict[str, Any], within: float = ANSWER) -> dict[str, Any]:
+        """Say something, and wait for the answer, at most `within` [s].
 
         Raises:
             InputError: it was refused.
             DriverError: the governor is gone, or did not answer.
         """
+        while self._hear(0.0):
+            pass  # what was not listened to leaves no room for the answer
         self._number += 1
         self.tell(message | {"id": self._number})
-        end = time.monotonic() + ANSWER
+        end = time.monotonic() + within
         while self._number not in self._answers:
             if not self._hear(end - time.monotonic()):
                 raise DriverError(f"the governor did not answer '{message['op']}'")
@@ -174,6 +215,22 @@ class Link:
                 raise DriverError(f"the governor told nothing for {NEWS} s")
         return self.state
 
+    def states(self) -> list[dict[str, Any]]:
+        """Every state that was told since the last time, oldest first; at most the last KEPT.
+
+        Raises:
+            DriverError: the governor is gone, and all it said was heard.
+        """
+        try:
+            while self._hear(0.0):
+                pass
+        except DriverError:
+            if not self._states:
+                raise
+        told = list(self._states)
+        self._states.clear()
+        return told
+
     def _hear(self, timeout: float) -> bool:
         """One packet, within `timeout` [s]; False if there was none."""
         if not select.select([self._socket], [], [], max(0.0, timeout))[0]:
@@ -187,6 +244,7 @@ class Link:
         message = json.loads(packet)
         if "state" in message:
             self.state = message["state"]
+            self._states.append(message["state"])
             self.refused = message["state"]["refused"] or self.refused
         elif "id" in message:
             self._answers[message["id"]] = message
@@ -205,7 +263,7 @@ class GuardedArm(ArmDriver):
 
     def __init__(self, arm: Arm, path: Path) -> None:
         super().__init__(arm, rate=1.0 / GovernorConfig.period)
-        self._path = path
+        self.socket = path
         self.link: Link | None = None
         self._session, self._sequence = 0, 0
 
@@ -224,7 +282,7 @@ class GuardedArm(ArmDriver):
 
     def connect(self) -> None:
         if self.link is None:
-            self.link = Link(self._path)
+            self.link = Link(self.socket)
             about = self.link.ask({"op": "about"})
             if about["arm"] != self.arm.name:
                 self.disconnect()

@@ -7,8 +7,6 @@ that one which was on its way to a place within its limits never overshoots them
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from ruckig import (
     ControlInterface,
@@ -21,24 +19,9 @@ from ruckig import (
 
 from daytwo.errors import DriverError
 from daytwo.hardware.driver import Array
-from daytwo.sim.arms import Arm
+from daytwo.sim.rates import Rates
 
 _AT_REST = 1e-6  # [rad/s] and [rad/s2]
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Limits of how fast joints and gripper may change, (dof + 1,) each, the gripper's last."""
-
-    velocity: Array  # [rad/s], gripper [share/s]
-    acceleration: Array  # [rad/s2]
-    jerk: Array  # [rad/s3]
-
-    @classmethod
-    def of(cls, arm: Arm, gripper: tuple[float, float, float] = (5.0, 100.0, 4000.0)) -> Rates:
-        """Of an arm's joints; the gripper opens or shuts in a quarter of a second."""
-        limits = (arm.velocity, arm.acceleration, arm.jerk)
-        return cls(*(np.array([*of, g]) for of, g in zip(limits, gripper, strict=True)))
 
 
 class Motion:

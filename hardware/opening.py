@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from daytwo.errors import InputError
-from daytwo.hardware.calibration import Calibration
+from daytwo.hardware.calibrations import calibration_of
 from daytwo.hardware.driver import ArmDriver
 from daytwo.hardware.objects import ObjectSource
 from daytwo.sim.arms import Arm
 
+EMULATED = "emulated"  # the port or host of whoever has no arm
 DRIVERS = ("twin", "mujoco", "feetech", "dynamixel", "ur", "xarm", "franka")
 
 Gripper = Literal["none", "robotiq"]
@@ -26,6 +26,30 @@ def check_driver(name: str) -> None:
     """
     if name not in DRIVERS:
         raise InputError(f"driver '{name}': there is none; there are: {', '.join(DRIVERS)}")
+
+
+def check_settings(name: str, arm: Arm, settings: dict[str, Any]) -> None:
+    """Refuse settings that a driver does not have, or lacks; their values show when it is opened.
+
+    Raises:
+        InputError: there is no such driver, an unknown setting, or one is missing.
+    """
+    check_driver(name)
+    known = inspect.signature(_makers(arm)[name]).parameters
+    unknown = [key for key in settings if key not in known]
+    missing = [key for key, p in known.items() if p.default is p.empty and key not in settings]
+    for what, keys in (("unknown", unknown), ("missing", missing)):
+        if keys:
+            raise InputError(
+                f"driver '{name}': {what} setting {', '.join(keys)}; it has: {', '.join(known)}"
+            )
+
+
+def wants_emulator(settings: Mapping[str, Any]) -> bool:
+    """Whether a driver's settings ask for an emulator in the place of an arm
+    (`hardware/emulators/emulated.py`).
+    """
+    return EMULATED in (settings.get("port"), settings.get("host"))
 
 
 def open_arm(
@@ -42,6 +66,14 @@ def open_arm(
         InputError: there is no such driver or setting, one is missing or wrong, or the maker's
             client is not installed.
     """
+    check_settings(name, arm, settings)
+    made = _makers(arm)[name](**settings)
+    # Only simulated arms bring objects; they are their own scene.
+    return made, made if isinstance(made, ObjectSource) else None
+
+
+def _makers(arm: Arm) -> dict[str, Callable[..., ArmDriver]]:
+    """What makes each driver, from its settings."""
     # Imported late: each brings a physics engine or a maker's client.
 
     def twin(hidden: int | None = None) -> ArmDriver:
@@ -57,15 +89,15 @@ def open_arm(
         context = TwinContext() if hidden is None else TwinContext.draw(hidden)
         return MujocoDriver(arm, context, realtime=True)
 
-    def feetech(port: str, calibration: str) -> ArmDriver:
+    def feetech(port: str, calibration: str | None = None) -> ArmDriver:
         from daytwo.hardware.drivers.feetech import FeetechDriver
 
-        return FeetechDriver(arm, port, Calibration.load(Path(calibration), arm))
+        return FeetechDriver(arm, port, calibration_of(arm, port, calibration))
 
-    def dynamixel(port: str, calibration: str) -> ArmDriver:
+    def dynamixel(port: str, calibration: str | None = None) -> ArmDriver:
         from daytwo.hardware.drivers.dynamixel import DynamixelDriver
 
-        return DynamixelDriver(arm, port, Calibration.load(Path(calibration), arm))
+        return DynamixelDriver(arm, port, calibration_of(arm, port, calibration))
 
     def ur(host: str, gripper: Gripper = "none") -> ArmDriver:
         from daytwo.hardware.drivers.ur import UrDriver
@@ -82,7 +114,7 @@ def open_arm(
 
         return FrankaDriver(arm, host)
 
-    makers: dict[str, Callable[..., ArmDriver]] = {
+    return {
         "twin": twin,
         "mujoco": mujoco,
         "feetech": feetech,
@@ -91,19 +123,3 @@ def open_arm(
         "xarm": xarm,
         "franka": franka,
     }
-    check_driver(name)
-    made = _called(name, makers[name], settings)
-    # Only simulated arms bring objects; they are their own scene.
-    return made, made if isinstance(made, ObjectSource) else None
-
-
-def _called(name: str, make: Callable[..., ArmDriver], settings: dict[str, Any]) -> ArmDriver:
-    known = inspect.signature(make).parameters
-    unknown = [key for key in settings if key not in known]
-    missing = [key for key, p in known.items() if p.default is p.empty and key not in settings]
-    for what, keys in (("unknown", unknown), ("missing", missing)):
-        if keys:
-            raise InputError(
-                f"driver '{name}': {what} setting {', '.join(keys)}; it has: {', '.join(known)}"
-            )
-    return make(**settings)

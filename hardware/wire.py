@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from daytwo.errors import InputError
-from daytwo.hardware.driver import Array, Reading
+from daytwo.hardware.driver import Array, Health, Reading
 
 LARGEST = 65_536  # bytes a packet
 
@@ -127,7 +127,26 @@ def reading_of(state: dict[str, Any], now: float) -> Reading | None:
         valid=np.asarray(told["valid"], dtype=bool),
         age_s=numbers(told["age_s"]) + passed,
         stamp=float(told["stamp"]),
+        health=_health_of(told["health"]),
     )
+
+
+def health_told(health: Health | None) -> dict[str, Any] | None:
+    """What servos tell of themselves, as it is sent: None for each number that is unknown."""
+    if health is None:
+        return None
+    measured = {"temperature": health.temperature, "voltage": health.voltage}
+    told: dict[str, Any] = {
+        name: [None if np.isnan(value) else float(value) for value in values]
+        for name, values in measured.items()
+    }
+    return told | {"faults": health.faults}
+
+
+def _health_of(told: dict[str, Any] | None) -> Health | None:
+    if told is None:
+        return None
+    return Health(numbers(told["temperature"]), numbers(told["voltage"]), tuple(told["faults"]))
 
 
 def numbers(values: list[float]) -> Array:

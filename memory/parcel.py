@@ -29,16 +29,24 @@ def unseal(kind: str, parcel: bytes) -> tuple[dict[str, Any], dict[str, codec.Ar
     Raises:
         InputError: it is no parcel, or one of another kind.
     """
-    size = int.from_bytes(parcel[:4], "little")
-    try:
-        said = json.loads(parcel[4 : 4 + size])
-        found = said.pop("kind")
-        arrays = codec.unpack(codec.decompress(parcel[4 + size :]))
-    except Exception as error:  # of zstandard, json, struct: whatever bytes do to them
-        raise InputError(f"parcel of {len(parcel)} bytes: cannot be read: {error}") from error
+    said, packed = _opened(parcel)
+    found = said.pop("kind")
     if found != kind:
         raise InputError(f"parcel: holds a {found}, not a {kind}")
-    return said, arrays
+    try:
+        return said, codec.unpack(codec.decompress(packed))
+    except Exception as error:  # of zstandard, json, struct: whatever bytes do to them
+        raise _unreadable(parcel, error) from error
+
+
+def kind_of(parcel: bytes) -> str:
+    """The kind under which something was sealed.
+
+    Raises:
+        InputError: it is no parcel.
+    """
+    said, _ = _opened(parcel)
+    return str(said["kind"])
 
 
 def seal_record(record: Record) -> bytes:
@@ -68,3 +76,19 @@ def unseal_record(parcel: bytes) -> Record:
         return Record(episode, sent=sent, context=context, tracks=tracks, **said)
     except (KeyError, TypeError) as error:
         raise InputError(f"parcel: no whole record: {error}") from error
+
+
+def _opened(parcel: bytes) -> tuple[dict[str, Any], bytes]:
+    """What is said, its kind included, and the packed arrays."""
+    size = int.from_bytes(parcel[:4], "little")
+    try:
+        said = json.loads(parcel[4 : 4 + size])
+        if not isinstance(said["kind"], str):
+            raise TypeError("its kind is no text")
+    except Exception as error:  # whatever bytes do to json
+        raise _unreadable(parcel, error) from error
+    return said, parcel[4 + size :]
+
+
+def _unreadable(parcel: bytes, error: Exception) -> InputError:
+    return InputError(f"parcel of {len(parcel)} bytes: cannot be read: {error}")

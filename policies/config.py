@@ -7,6 +7,11 @@ from dataclasses import dataclass, fields
 
 from daytwo.errors import InputError
 
+# Of every actor; what acts without torch has them too.
+ACTOR_NORM = 0.1  # added to the variance in layer normalisation
+MIN_STD = 1e-3  # an observation element that hardly varies is not blown up beyond this
+CLIP = 5.0  # standardised observations stay within
+
 
 @dataclass(frozen=True)
 class LearnerConfig:

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from daytwo.policies.config import ACTOR_NORM, CLIP, MIN_STD
 from daytwo.policies.mlp import MLP, Tape
 
-MIN_STD = 1e-3  # an observation element that hardly varies is not blown up beyond this
-CLIP = 5.0  # standardised observations stay within
 LOG_STD = (-5.0, 1.0)  # range of the actor's log standard deviation
 
 
@@ -65,7 +64,7 @@ class Actor(MLP):
     """
 
     def __init__(self, obs_dim: int, action_dim: int, hidden: int, noise: float) -> None:
-        super().__init__((obs_dim, hidden, hidden, 2 * action_dim), norm=0.1)
+        super().__init__((obs_dim, hidden, hidden, 2 * action_dim), norm=ACTOR_NORM)
         with torch.no_grad():  # start with the same small noise in every state
             weight, bias = self.layers()[-1]
             weight[..., action_dim:] = 0.0

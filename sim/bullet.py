@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from daytwo.sim.arms import Arm
 from daytwo.sim.context import Context
 from daytwo.sim.engine import reported
+from daytwo.sim.rates import LimitedMotion, Rates
 from daytwo.sim.scene import CONTROL_HZ, N_OBJECTS, PEDESTAL_HEIGHT
 from daytwo.sim.state import Array
 from daytwo.sim.tasks.base import Placement
@@ -39,6 +40,7 @@ class BulletEngine:
         self.n_objects = n_objects
         self.pose_offset = np.zeros((n, 3))
         self._simulations = [_Simulation(arm, n_objects) for _ in range(n)]
+        self._motion = LimitedMotion(Rates.of(arm), n)
 
     def reset(
         self, ids: NDArray[np.int64], q: Array, placement: Placement, context: Context
@@ -46,13 +48,16 @@ class BulletEngine:
         for row, i in enumerate(ids):
             gains = float(context.stiffness[row]), float(context.damping[row])
             self._simulations[i].reset(q[row], placement.take(np.array([row])), *gains)
+        self._motion.begin(ids, np.column_stack([q, np.ones(len(ids))]))
         return reported(placement, self.pose_offset[ids])
 
     def drive(self, q_target: Array, grip: Array) -> None:
-        self.advance(q_target, grip, SUBSTEPS)
+        goal = np.column_stack([q_target, grip])
+        for command, steps in self._motion.parts(goal, SUBSTEPS):
+            self.advance(command[:, :-1], command[:, -1], steps)
 
     def advance(self, q_target: Array, grip: Array, steps: int) -> None:
-        """Like `drive`, for any number of physics steps."""
+        """Physics steps with the servos' own targets, however far away they are."""
         for simulation, q, share in zip(self._simulations, q_target, grip, strict=True):
             simulation.advance(q, float(share), steps)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from daytwo.sim.arms import Arm
 from daytwo.sim.context import Context, ContextWriter
+from daytwo.sim.rates import LimitedMotion, Rates
 from daytwo.sim.scene import N_OBJECTS, PEDESTAL_HEIGHT, SUBSTEPS, build_model
 from daytwo.sim.state import Array
 from daytwo.sim.tasks.base import Placement
@@ -43,7 +44,8 @@ class Engine(Protocol):
         ...
 
     def drive(self, q_target: Array, grip: Array) -> tuple[Array, Array] | None:
-        """One control step towards joint targets (n, dof) [rad], gripper (n,) 0 shut .. 1 open.
+        """One control step towards joint targets (n, dof) [rad], gripper (n,) 0 shut .. 1 open;
+        commands change within the arm's velocity, acceleration and jerk limits.
 
         Returns:
             Targets and gripper that were taken instead, or None where what was asked was done.
@@ -92,6 +94,7 @@ class MujocoEngine:
         self._finger_servo = self._ids(servo, arm.gripper.joints)
         self._shut, self._open = np.asarray(arm.gripper.closed), np.asarray(arm.gripper.open)
         self._max_opening = arm.gripper.max_opening
+        self._motion = LimitedMotion(Rates.of(arm), n)
 
     def reset(
         self, ids: NDArray[np.int64], q: Array, placement: Placement, context: Context
@@ -111,6 +114,7 @@ class MujocoEngine:
         self._mocap_pos[ids, 0] = np.where(stands, top - (0, 0, PEDESTAL_HEIGHT), PEDESTAL_PARKED)
         self._ctrl[ids[:, None], self._servo] = q
         self._ctrl[ids[:, None], self._finger_servo] = self._open
+        self._motion.begin(ids, np.column_stack([q, np.ones(len(ids))]))
         return reported(placement, self.pose_offset[ids])
 
     def place(
@@ -142,10 +146,12 @@ class MujocoEngine:
             self._qvel[:, v_at : v_at + 6] = 0.0
 
     def drive(self, q_target: Array, grip: Array) -> None:
-        self.advance(q_target, grip, SUBSTEPS)
+        goal = np.column_stack([q_target, grip])
+        for command, steps in self._motion.parts(goal, SUBSTEPS):
+            self.advance(command[:, :-1], command[:, -1], steps)
 
     def advance(self, q_target: Array, grip: Array, steps: int) -> None:
-        """Like `drive`, for any number of physics steps."""
+        """Physics steps with the servos' own targets, however far away they are."""
         self._ctrl[:, self._servo] = q_target
         self._ctrl[:, self._finger_servo] = self._shut + grip[:, None] * (self._open - self._shut)
         self.batch.step(nstep=steps)

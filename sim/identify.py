@@ -20,7 +20,7 @@ from daytwo.sim.arms import Arm
 from daytwo.sim.belief import GUESSES, Belief
 from daytwo.sim.context import Context
 from daytwo.sim.engine import MujocoEngine
-from daytwo.sim.scene import CONTROL_HZ
+from daytwo.sim.scene import CONTROL_HZ, SUBSTEPS
 from daytwo.sim.state import Array
 from daytwo.sim.tasks.base import Placement
 
@@ -117,6 +117,7 @@ class Identifier:
             asked = trace.grip[max(t - 1, 0) : t + 1].max()
             if asked < open_share[t + 1]:  # it was kept from shutting: it squeezes
                 grip = min(grip, asked)
-            engine.drive(np.tile((q[t] + q[t + 1]) / 2 + lead * dq, (n, 1)), np.full(n, grip))
+            lead_q = np.tile((q[t] + q[t + 1]) / 2 + lead * dq, (n, 1))
+            engine.advance(lead_q, np.full(n, grip), SUBSTEPS)
             seen.append(engine.objects()[0][:, :k])
         return np.array(seen)

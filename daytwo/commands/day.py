@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from daytwo.commands.output import DEFAULT, AsJson, Memory, console, print_json
+from daytwo.errors import DriverError
 
 app = typer.Typer()
 
@@ -29,7 +30,21 @@ def begin(
 @app.command()
 def deploy(
     task: Annotated[str, typer.Argument(help="What to attempt, e.g. pick.")],
-    driver: Annotated[str, typer.Option(help="twin: the arm in another physics engine.")] = "twin",
+    driver: Annotated[
+        str, typer.Option(help="twin (another physics engine), feetech, dynamixel, ur, xarm, ...")
+    ] = "twin",
+    port: Annotated[
+        str | None, typer.Option(help="Serial port of the servos, or 'emulated'.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address of the controller, or 'emulated'.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="File [where `daytwo calibrate` kept it].")
+    ] = None,
+    gripper: Annotated[
+        str | None, typer.Option(help="At a UR: robotiq; at an xArm: xarm; or none.")
+    ] = None,
     attempts: Annotated[int, typer.Option(min=1, help="Attempts, learning between them.")] = 5,
     memory: Memory = DEFAULT,
     hidden: Annotated[
@@ -40,7 +55,7 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Work: attempt a task on an arm, learn between attempts, and record each one."""
-    from daytwo.connecting import connected
+    from daytwo.connecting import announcing, connected, governor_of
     from daytwo.deploy import Try, deploy, next_trial
     from daytwo.hardware.opening import check_driver
     from daytwo.keep import opened
@@ -68,12 +83,34 @@ def deploy(
             f"Day {keep.day}, trial {number}: {task} on {keep.arm.name} through {driver}, "
             f"version {version}"
         )
-        settings = {} if hidden is None else {"hidden": hidden}
+        given = {
+            "port": port,
+            "host": host,
+            "calibration": None if calibration is None else str(calibration.absolute()),
+            "gripper": gripper,
+            "hidden": hidden,
+        }
+        settings = {name: value for name, value in given.items() if value is not None}
         log = memory / "decisions"
-        with connected(driver, keep.arm_name, settings, log) as (arm, source):
-            tries = deploy(
-                keep, arm, source, driver, task, attempts, seed=chosen, tell=tell, stop=stop
-            )
+        came_off: list[bool] = []
+        try:
+            with (
+                connected(driver, keep.arm_name, settings, log) as (arm, source),
+                announcing(governor_of(arm), keep.arm_name, driver, task, attempts) as announce,
+            ):
+
+                def tell_all(t: Try) -> None:
+                    tell(t)
+                    came_off.append(t.success)
+                    announce(len(came_off), sum(came_off))
+
+                tries = deploy(
+                    keep, arm, source, driver, task, attempts, seed=chosen, tell=tell_all, stop=stop
+                )
+        except DriverError:
+            if came_off:
+                screen.print("The arm failed; attempts so far are kept.")
+            raise
         day = keep.day
     if len(tries) < attempts:
         screen.print(f"Stopped after {len(tries)} of {attempts} attempts; they are kept.")

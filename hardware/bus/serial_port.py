@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import glob
 import grp
 import os
 import select
 import struct
 import termios
 import time
+from pathlib import Path
 from typing import Self
 
 from daytwo.errors import DriverError, InputError
@@ -164,18 +164,28 @@ class SerialPort:
         self.close()
 
 
+def serial_ports(dev: Path = Path("/dev")) -> list[str]:
+    """Adapters that are plugged in."""
+    return sorted(str(path) for kind in ("ttyACM*", "ttyUSB*") for path in dev.glob(kind))
+
+
+def group_of(path: str) -> str:
+    """Name of the group that a file belongs to."""
+    gid = os.stat(path).st_gid
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
 def _why_not(path: str, error: OSError) -> str:
     """What is wrong, and what to do."""
     if error.errno in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
-        found = sorted(glob.glob("/dev/ttyACM*") + glob.glob("/dev/ttyUSB*"))
-        return f"there is none; is it plugged in? Found: {', '.join(found) or 'no serial port'}"
+        found = ", ".join(serial_ports()) or "no serial port"
+        return f"there is none; is it plugged in? Found: {found}"
     if error.errno == errno.EACCES:
-        gid = os.stat(path).st_gid
-        try:
-            group = grp.getgrgid(gid).gr_name
-        except KeyError:
-            group = str(gid)
-        return f"not permitted; join its group (sudo usermod -aG {group} $USER) and log in again"
+        join = f"sudo usermod -aG {group_of(path)} $USER"
+        return f"not permitted; join its group ({join}) and log in again"
     if error.errno == errno.EBUSY:
         return "another program uses it; close that"
     return f"cannot be opened ({error.strerror})"

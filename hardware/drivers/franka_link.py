@@ -22,7 +22,8 @@ import numpy as np
 import pylibfranka
 
 from daytwo.hardware.drivers.link import LAYOUT, LEAVE, STALE, State
-from daytwo.hardware.motion import Motion, Rates
+from daytwo.hardware.motion import Motion
+from daytwo.sim.rates import Rates
 
 TICK = 0.001  # [s]
 MOST = 20  # ticks that are made up for at once

@@ -15,15 +15,15 @@ import numpy as np
 
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.driver import Array
-from daytwo.hardware.emulators.stage import PACKET
 
+PACKET = 1 << 17  # bytes
 ANSWER = 10.0  # [s]
 START = 60.0  # [s] a twin loads a physics engine
 END = 5.0  # [s]
 
 
 class Control:
-    """Talks to an emulator's process; a context manager.
+    """Talks to an emulator's process, in one thread at a time; a context manager.
 
     Args:
         path: of its socket, as it printed it.
@@ -33,6 +33,7 @@ class Control:
     """
 
     def __init__(self, path: str) -> None:
+        self.path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(ANSWER)
         try:

@@ -10,6 +10,7 @@ import threading
 
 import numpy as np
 
+from daytwo.errors import InputError
 from daytwo.hardware.driver import ArmDriver, Array, Reading
 from daytwo.sim.arms import Arm
 
@@ -60,6 +61,16 @@ class LagArm(ArmDriver):
         with self._lock:
             self._move()
             self._target = np.append(self._x[:-1], self._target[-1])
+
+    def push(self, x: Array) -> None:
+        """Go to joints [rad] and gripper's share (dof + 1,), past all limits, as if by hand.
+
+        Raises:
+            InputError: anything is not finite or of the wrong size.
+        """
+        if x.shape != self._x.shape or not np.isfinite(x).all():
+            raise InputError(f"push: {x.tolist()}; give {len(self._x)} finite numbers")
+        self._send(x)
 
     def _send(self, command: Array) -> None:
         with self._lock:

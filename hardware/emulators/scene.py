@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from daytwo.hardware.approach import approach
-from daytwo.hardware.driver import ArmDriver, Array
+from daytwo.hardware.driver import Array
 from daytwo.hardware.emulators.control import Control
 from daytwo.hardware.emulators.stage import as_lists
 from daytwo.hardware.objects import Sighting
@@ -17,27 +16,21 @@ class EmulatedScene:
 
     Args:
         control: of an emulator with a twin as its plant.
-        driver: of that arm, connected.
     """
 
-    def __init__(self, control: Control, driver: ArmDriver) -> None:
-        self._control, self._driver = control, driver
+    def __init__(self, control: Control) -> None:
+        self._control = control
 
     @property
     def places_arm(self) -> bool:
-        return True
+        return False  # as with any arm on a wire: it has to go there
 
     @property
     def pose_offset(self) -> Array:
         return np.array(self._control.ask("objects")["pose_offset"])
 
     def begin(self, q: Array, placement: Placement) -> Placement:
-        """The arm goes there as any arm does, and then things lie as they should.
-
-        Raises:
-            DriverError: it does not get there.
-        """
-        approach(self._driver, q)
+        """Things lie as they should; the arm stays where it is."""
         seen = self._control.ask("begin", placement=as_lists(placement))["placement"]
         return Placement(**{name: np.array(value) for name, value in seen.items()})
 

@@ -5,6 +5,8 @@ Requests and answers are JSON, one a packet, on a Unix socket (SOCK_SEQPACKET):
     {"op": "faults", FIELD: VALUE, ...}     what is wrong from now on; the rest stays as it is
     {"op": "unplug"}, {"op": "plug"}        the cable, where there is one
     {"op": "goals", "since": N}             {"goals": [[t, [..]], ..], "next": M}: the first few
+    {"op": "push", "q": [..], "share": X}   an arm without physics goes there, as if by hand
+    {"op": "measured"}                      {"t": s, "q": [..], "dq": [..]}: where the plant is
     {"op": "begin", "placement": {...}}     {"placement": {...}}: a twin's objects, as reported
     {"op": "objects"}                       {"p": ..., "quat": ..., "v": ..., "age_s": ...,
                                              "pose_offset": ...}
@@ -23,6 +25,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -32,15 +35,19 @@ import numpy as np
 from daytwo.errors import InputError
 from daytwo.hardware.driver import ArmDriver, Array
 from daytwo.hardware.drivers.twin import TwinDriver
+from daytwo.hardware.emulators.control import PACKET
 from daytwo.hardware.emulators.dynamixel import DynamixelEmulator
 from daytwo.hardware.emulators.feetech import FeetechEmulator
 from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.emulators.shared_twin import SharedTwin
+from daytwo.hardware.emulators.ur import URController
+from daytwo.hardware.emulators.xarm import XArmController
+from daytwo.hardware.hurry import BETWEEN, hurry
 from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.tasks.base import Placement
 
-PACKET = 1 << 17  # bytes
 PART = 400  # goals in one answer
+SWITCH = 2e-4  # [s] after which a wire's thread may interrupt the physics'; Python's own is 5 ms
 
 
 class Emulator(Protocol):
@@ -65,6 +72,10 @@ class Emulator(Protocol):
 EMULATORS: Mapping[str, Callable[[Arm, ArmDriver], Emulator]] = {
     "feetech": FeetechEmulator,
     "dynamixel": DynamixelEmulator,
+    "feetech-fresh": partial(FeetechEmulator, fresh=True),
+    "dynamixel-fresh": partial(DynamixelEmulator, fresh=True),
+    "ur": URController,
+    "xarm": XArmController,
 }
 PLANTS: Mapping[str, Callable[[Arm], ArmDriver]] = {"lag": LagArm, "twin": SharedTwin}
 
@@ -84,6 +95,8 @@ class Stage:
             "unplug": self._cable,
             "plug": self._cable,
             "goals": self._goals,
+            "push": self._push,
+            "measured": self._measured,
             "begin": self._begin,
             "objects": self._objects,
         }
@@ -124,6 +137,17 @@ class Stage:
             "goals": [[t, np.asarray(row).tolist()] for t, row in rows],
             "next": since + len(rows),
         }
+
+    def _push(self, request: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(self.plant, LagArm):
+            raise InputError("only an arm without physics is moved by hand; give --plant lag")
+        self.plant.push(np.append(np.asarray(request["q"], float), float(request["share"])))
+        return {}
+
+    def _measured(self, request: dict[str, Any]) -> dict[str, Any]:
+        reading = self.plant.read()
+        dq = None if reading.dq is None else reading.dq.tolist()
+        return {"t": reading.stamp, "q": reading.q.tolist(), "dq": dq}
 
     def _begin(self, request: dict[str, Any]) -> dict[str, Any]:
         placement = Placement(
@@ -167,6 +191,8 @@ def perform(name: str, arm: str, plant: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     parent = os.pidfd_open(os.getppid())
+    sys.setswitchinterval(SWITCH)
+    hurry(BETWEEN)  # an arm does not wait for other programs
     loaded = load_arm(arm)
     moved = PLANTS[plant](loaded)
     with (

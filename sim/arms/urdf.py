@@ -75,7 +75,7 @@ class Urdf:
             raise InputError(f"{path}: no well-formed XML ({error}); give a URDF file") from error
         if element.tag != "robot":
             raise InputError(f"{path}: its root element is <{element.tag}>; a URDF's is <robot>")
-        links = [(_attribute(e, "name", path), e) for e in element.iterfind("link")]
+        links = [(attribute_of(e, "name", path), e) for e in element.iterfind("link")]
         joints = tuple(_joint(e, path) for e in element.iterfind("joint"))
         names = tuple(name for name, _ in links)
         return cls(
@@ -159,22 +159,22 @@ def _root(links: tuple[str, ...], joints: tuple[Joint, ...], path: Path) -> str:
 
 
 def _joint(element: ET.Element, path: Path) -> Joint:
-    name = _attribute(element, "name", path)
+    name = attribute_of(element, "name", path)
     where = f"{path}: joint '{name}'"
     kind = element.get("type")
     if kind not in (*MOVING, "fixed"):
         raise InputError(f"{where}: type '{kind}'; known: {', '.join((*MOVING, 'fixed'))}")
     parent, child = (
-        _attribute(element.find(end), "link", f"{where}: <{end}>") for end in ("parent", "child")
+        attribute_of(element.find(end), "link", f"{where}: <{end}>") for end in ("parent", "child")
     )
-    axis = _numbers(element.find("axis"), "xyz", (1.0, 0.0, 0.0), where)
+    axis = numbers_of(element.find("axis"), "xyz", (1.0, 0.0, 0.0), where)
     limits = (0.0, 0.0, 0.0, 0.0)
     if kind != "fixed":
         if np.linalg.norm(axis) < 1e-6:
             raise InputError(f'{where}: axis xyz="0 0 0"; give a direction')
         axis = axis / np.linalg.norm(axis)
         limits = _limits(element.find("limit"), kind, where)
-    T_parent_child = _origin(element.find("origin"), where)
+    T_parent_child = origin_of(element.find("origin"), where)
     return Joint(name, kind, parent, child, T_parent_child, axis, *limits)
 
 
@@ -185,12 +185,12 @@ def _limits(element: ET.Element | None, kind: str, where: str) -> tuple[float, f
     lower, upper = -np.inf, np.inf
     if kind != "continuous":
         lower, upper = (
-            float(_numbers(element, end, (0.0,), where)[0]) for end in ("lower", "upper")
+            float(numbers_of(element, end, (0.0,), where)[0]) for end in ("lower", "upper")
         )
         if not lower < upper:
             raise InputError(f"{where}: limit lower={lower} is not below upper={upper}")
     velocity, effort = (
-        float(_numbers(element, key, (0.0,), where)[0]) for key in ("velocity", "effort")
+        float(numbers_of(element, key, (0.0,), where)[0]) for key in ("velocity", "effort")
     )
     for key, value in (("velocity", velocity), ("effort", effort)):
         if value <= 0:
@@ -198,12 +198,12 @@ def _limits(element: ET.Element | None, kind: str, where: str) -> tuple[float, f
     return lower, upper, velocity, effort
 
 
-def _origin(element: ET.Element | None, where: str) -> Array:
+def origin_of(element: ET.Element | None, where: str) -> Array:
     """Transform (4, 4) of an <origin>: fixed-axis roll, pitch, yaw."""
     T = np.eye(4)
-    T[:3, 3] = _numbers(element, "xyz", (0.0, 0.0, 0.0), where)
+    T[:3, 3] = numbers_of(element, "xyz", (0.0, 0.0, 0.0), where)
     (cr, cp, cy), (sr, sp, sy) = (
-        f(_numbers(element, "rpy", (0.0,) * 3, where)) for f in (np.cos, np.sin)
+        f(numbers_of(element, "rpy", (0.0,) * 3, where)) for f in (np.cos, np.sin)
     )
     T[:3, :3] = [
         [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
@@ -213,7 +213,7 @@ def _origin(element: ET.Element | None, where: str) -> Array:
     return T
 
 
-def _attribute(element: ET.Element | None, key: str, where: str | Path) -> str:
+def attribute_of(element: ET.Element | None, key: str, where: str | Path) -> str:
     value = None if element is None else element.get(key)
     if not value:
         tag = "" if element is None else f"a <{element.tag}> "
@@ -221,7 +221,9 @@ def _attribute(element: ET.Element | None, key: str, where: str | Path) -> str:
     return value
 
 
-def _numbers(element: ET.Element | None, key: str, default: tuple[float, ...], where: str) -> Array:
+def numbers_of(
+    element: ET.Element | None, key: str, default: tuple[float, ...], where: str
+) -> Array:
     """As many numbers from an attribute as `default` has; `default` where it is absent."""
     text = None if element is None else element.get(key)
     if text is None or element is None:

@@ -20,6 +20,7 @@ def test_figures_are_rates_over_contexts_and_can_be_filed() -> None:
             "learning_s": [1.0, 2.0, 3.0],
             "offset_missed_m": [0.03, 0.01, 0.002, 0.001 * i],
             "promoted": i > 0,
+            "stopped": int(i == 1),
         }
         for i in range(4)
     ]
@@ -31,5 +32,6 @@ def test_figures_are_rates_over_contexts_and_can_be_filed() -> None:
     assert found["ablations"]["belief_only"]["mean"] == 0.5
     assert found["success_at"] == [0.0, 1.0, 1.0]
     assert found["promoted"] == 3
+    assert found["stopped"] == 1
     assert found["offset_missed_m"] == [0.03, 0.01, 0.002, 0.0015]
     assert found["learning_s"] == {"median": 2.0, "max": 3.0}

@@ -110,6 +110,7 @@ def test_report_of_a_finished_run(run: Daytwo, fabricate: Callable[..., RunFolde
     assert "--resume" in run("train", "first_steps", "--run", folder.path, expect=2)[1]
 
 
+@pytest.mark.slow
 def test_a_run_is_stopped_goes_on_and_is_examined_again(run: Daytwo) -> None:
     """One run from its first step to `eval`: Ctrl-C, --resume, its end, and what is refused."""
     Path("tiny.yaml").write_text(yaml.safe_dump(BOOK))

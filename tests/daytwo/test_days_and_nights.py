@@ -167,6 +167,7 @@ np.save(sys.argv[3], actions)
 """
 
 
+@pytest.mark.slow
 def test_a_new_process_acts_alike_to_the_bit(memory: Path, tmp_path: Path) -> None:
     obs = np.random.default_rng(0).normal(0, 0.1, (64, len(SCALE))).astype(np.float32)
     np.save(tmp_path / "obs.npy", obs)

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # `servo_arm` is imported by tests
+sys.path.insert(0, str(Path(__file__).parent))  # `servo_arm` and `contract` are imported by tests
+pytest.register_assert_rewrite("contract")
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWER = 20.0  # [s]; to start, an emulator imports the simulation

@@ -43,3 +43,18 @@ def test_an_arm_that_does_not_get_there_is_named() -> None:
         driver.command = lambda *_: None  # type: ignore[method-assign,assignment]  # it is stuck
         with pytest.raises(DriverError, match=r"came no nearer than 0\.30 rad"):
             approach(driver, driver.read().q + 0.3)
+
+
+def test_what_is_asked_before_each_command_may_end_the_way() -> None:
+    asked = []
+
+    def go_on() -> None:
+        asked.append(None)
+        if len(asked) == 5:
+            raise KeyboardInterrupt
+
+    with TwinDriver(load_arm("panda")) as driver:
+        with pytest.raises(KeyboardInterrupt):
+            approach(driver, driver.read().q + 0.3, go_on)
+        assert driver.goal is not None
+    assert len(asked) == 5

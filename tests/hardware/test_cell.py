@@ -179,34 +179,84 @@ def test_a_policy_that_breaks_leaves_the_arm_standing(cell: Cell, twin: TwinDriv
 
 
 class Fading(TwinDriver):
-    """A twin whose second joint, or whose tracker, is heard no more after a while."""
+    """A twin whose second joint, or whose tracker, is not heard from 0.5 s until `back` [s]."""
 
-    lost = ""
+    lost, back = "", np.inf
 
     def read(self) -> Reading:
         reading = super().read()
-        if self.lost == "joint" and self.now() > 0.5:
+        if self.lost == "joint" and 0.5 < self.now() < self.back:
             reading.valid[1], reading.age_s[1] = False, self.now() - 0.5
         return reading
 
     def objects(self) -> Sighting:
         seen = super().objects()
-        ages = np.where(
-            self.lost == "object" and self.now() > 0.5, self.now() - 0.5, 0 * seen.age_s
-        )
-        return replace(seen, age_s=ages)
+        silent = self.lost == "object" and 0.5 < self.now() < self.back
+        return replace(seen, age_s=seen.age_s + (self.now() - 0.5 if silent else 0.0))
 
 
-@pytest.mark.parametrize(("lost", "named"), [("joint", "'panda_joint2'"), ("object", "0")])
-def test_old_measurements_end_the_attempt_and_stop_the_arm(lost: str, named: str) -> None:
+def test_an_old_joint_ends_the_attempt_and_stops_the_arm() -> None:
     with Fading(load_arm("panda")) as twin:
-        twin.lost = lost
+        twin.lost = "joint"
         cell = Cell(twin, twin, TASKS)
-        with pytest.raises(DriverError, match=f"{lost} {named} was last measured 0.2"):
+        with pytest.raises(DriverError, match=r"joint .panda_joint2. was last measured 0\.2"):
             cell.attempt(lambda *_: np.ones((1, 5)), "pick", 0.5, 1)
         assert twin.now() == pytest.approx(0.7, abs=0.06)
         twin.lost = ""
         assert standing(twin)
+
+
+def test_while_an_object_is_not_seen_the_arm_stands_and_no_step_passes() -> None:
+    said: list[str] = []
+    stood: list[np.ndarray] = []
+
+    class Watched(Fading):
+        def objects(self) -> Sighting:
+            if self.now() > 1.0:  # it has come to rest by then
+                stood.append(super().read().q)
+            return super().objects()
+
+    with Watched(load_arm("panda")) as twin:
+        twin.lost, twin.back = "object", 3.0
+        cell = Cell(twin, twin, TASKS, say=said.append)
+        made = cell.attempt(lambda *_: np.ones((1, 5)), "pick", 0.5, 1)  # it would move
+        steps = cell.world.horizons[1]
+        assert len(made) == steps
+        assert twin.now() == pytest.approx(steps / 20 + 2.3, abs=0.2)
+    assert [text.split(" ago")[0].split(" after")[0] for text in said] == [
+        "object 0 was last seen 0.20 s",
+        "all objects are seen again",
+    ]
+    assert np.ptp(np.array(stood[:30]), axis=0).max() < 1e-3
+
+
+def test_an_attempt_goes_on_to_its_success_after_a_pause(cell: Cell) -> None:
+    said: list[str] = []
+    with Fading(load_arm("panda")) as twin:
+        twin.lost, twin.back = "object", 2.0
+        made = Cell(twin, twin, TASKS, say=said.append).attempt(expert, "pick", 0.4, 11)
+    assert len(said) == 2
+    assert made.success
+
+
+def test_an_object_that_is_not_seen_again_ends_the_attempt() -> None:
+    with Fading(load_arm("panda")) as twin:
+        twin.lost = "object"
+        cell = Cell(twin, twin, TASKS, patience=1.0)
+        match = "object 0 was last seen 1.*; the arm waited for 1 s"
+        with pytest.raises(DriverError, match=match):
+            cell.attempt(lambda *_: np.ones((1, 5)), "pick", 0.5, 1)
+        assert twin.now() == pytest.approx(1.8, abs=0.1)
+        twin.lost = ""
+        assert standing(twin)
+
+
+def test_a_joint_that_falls_silent_in_a_pause_ends_the_attempt() -> None:
+    with Fading(load_arm("panda")) as twin:
+        twin.lost = "object"
+        cell = Cell(twin, twin, TASKS, say=lambda _: setattr(twin, "lost", "joint"))
+        with pytest.raises(DriverError, match="joint 'panda_joint2'"):
+            cell.attempt(still, "pick", 0.5, 1)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from daytwo.hardware.driver import Array
 from daytwo.hardware.drivers.twin import TwinDriver
 from daytwo.hardware.governed import Governed, GovernedScene
 from daytwo.hardware.governor import State
-from daytwo.hardware.motion import Rates
 from daytwo.sim.arms import load_arm
+from daytwo.sim.rates import Rates
 from daytwo.sim.tasks.base import Placement
 
 ARM = load_arm("panda")

@@ -14,9 +14,9 @@ from hypothesis.extra import numpy as npst
 from daytwo.errors import InputError
 from daytwo.hardware.driver import Health, Reading
 from daytwo.hardware.governor import Command, Decision, Governor, State
-from daytwo.hardware.motion import Rates
 from daytwo.sim.arms import load_arm
 from daytwo.sim.kinematics import Chain
+from daytwo.sim.rates import Rates
 
 ARM = load_arm("panda")
 HOME = np.asarray(ARM.home)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.decisions import DecisionLog, read_decisions
-from daytwo.hardware.driver import Array, Reading
+from daytwo.hardware.driver import Array, Health, Reading
 from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.governor import Governor, State
 from daytwo.hardware.guard import Guard
@@ -37,6 +38,7 @@ class Arm(LagArm):
         super().__init__(ARM)
         self.received: list[tuple[float, Array]] = []
         self.plugged = True
+        self.health: Health | None = None
 
     def connect(self) -> None:
         if not self.plugged and not self.connected:
@@ -47,7 +49,7 @@ class Arm(LagArm):
         if not self.plugged:
             self.disconnect()
             raise DriverError("unplugged")
-        return super().read()
+        return replace(super().read(), health=self.health)
 
     def _send(self, command: Array) -> None:
         self.received.append((time.monotonic(), command))
@@ -239,13 +241,28 @@ def test_anybody_may_stop_it(rig: Rig) -> None:
     other.close()
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_listen_costs_no_period(rig: Rig, tmp_path: Path) -> None:
     deaf = Link(rig.path)
     time.sleep(3.0)
     _, rows = read_decisions(tmp_path / "log")
     assert np.median(np.diff(rows["stamp"])) == pytest.approx(0.01, abs=0.001)
+    assert deaf.ask({"op": "about"})["arm"] == "panda", "an answer finds room"
     assert deaf.news()["stamp"] == pytest.approx(time.monotonic(), abs=0.2), "and hears again"
     deaf.close()
+
+
+def test_health_is_told_and_what_is_unknown_is_null(rig: Rig) -> None:
+    warm = np.array([41.0, *[np.nan] * 7])
+    rig.arm.health = Health(warm, np.full(8, np.nan), ("overload", *[""] * 7))
+    link = rig.client.link
+    assert link is not None
+    end = time.monotonic() + 2.0
+    while (health := link.news()["reading"]["health"]) is None:
+        assert time.monotonic() < end
+    assert health["temperature"] == [41.0, *[None] * 7]
+    assert health["voltage"] == [None] * 8
+    assert health["faults"][0] == "overload"
 
 
 def test_without_objects_it_says_so(rig: Rig) -> None:
@@ -328,6 +345,14 @@ def test_the_twins_objects_through_the_socket() -> None:
         assert scene.places_arm
         time.sleep(0.1)
         np.testing.assert_allclose(client.read().q, HOME + 0.1 * WRIST, atol=0.01)
+        for wrong in (HOME[:1], np.append(HOME[:-1], np.nan)):
+            with pytest.raises(InputError, match="q"):
+                scene.begin(wrong, placement)
+        assert client.link is not None
+        client.link.tell({"op": "stop", "reason": "the button", "latch": True})
+        with pytest.raises(InputError, match="the governor stopped the arm: the button; reset it"):
+            scene.begin(HOME, placement)
+        np.testing.assert_allclose(client.read().q, HOME + 0.1 * WRIST, atol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -341,6 +366,39 @@ def test_the_twins_objects_through_the_socket() -> None:
 def test_what_cannot_be_started_says_why(arguments: tuple, why: str) -> None:
     with pytest.raises(InputError, match=why):
         GuardProcess(*arguments)
+
+
+def test_a_second_governor_leaves_the_first_its_place(tmp_path: Path) -> None:
+    place = tmp_path / "guard"
+    with GuardProcess("panda", "twin", socket=place):
+        with pytest.raises(InputError, match="another governor listens there"):
+            GuardProcess("panda", "twin", socket=place)
+        link = Link(place)
+        assert link.ask({"op": "about"})["arm"] == "panda"
+        link.close()
+
+
+def test_what_servos_tell_of_themselves_passes_the_wire(rig: Rig) -> None:
+    unknown = np.full(8, np.nan)
+    warm = np.array([*np.full(7, 41.5), np.nan])
+    rig.arm.health = Health(warm, unknown, ("",) * 8)
+    time.sleep(0.1)
+    health = rig.client.read().health
+    assert health is not None
+    np.testing.assert_array_equal(health.temperature, warm)
+    np.testing.assert_array_equal(health.voltage, unknown)
+    assert health.faults == ("",) * 8
+
+
+def test_every_state_is_heard_once(rig: Rig) -> None:
+    link = Link(rig.path)
+    time.sleep(0.3)
+    first = link.states()
+    time.sleep(0.1)
+    stamps = [state["stamp"] for state in first + link.states()]
+    assert len(first) > 10
+    assert stamps == sorted(set(stamps))
+    link.close()
 
 
 def test_the_wrong_arm_is_refused() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from daytwo.hardware.motion import Motion, Rates
+from daytwo.hardware.motion import Motion
 from daytwo.sim.arms import arm_names, load_arm
+from daytwo.sim.rates import Rates
 
 DT = 0.01
 

@@ -220,6 +220,7 @@ for number in range(1, 10**9):
 """
 
 
+@pytest.mark.slow
 def test_kill_at_any_instant_leaves_a_whole_one(tmp_path: Path) -> None:
     folder, last = tmp_path / "checkpoint", 0
     save(folder, 0)

@@ -98,6 +98,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.slow
 def test_a_kill_within_a_migration_leaves_either_version_whole(tmp_path: Path) -> None:
     template = make(tmp_path / "template", OLDER[0].read_text())
     db = sqlite3.connect(template / "memory.sqlite")

@@ -459,6 +459,7 @@ def work_for_ever(folder: Path, first: int) -> None:
         library.rename("learnt", f"kept{seed}")
 
 
+@pytest.mark.slow
 def test_killed_at_any_instant_every_skill_is_whole(library: Skills) -> None:
     draw, seen = random.Random(3), 0
     for round in range(15):

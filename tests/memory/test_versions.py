@@ -306,6 +306,7 @@ def told_before_the_kill(folder: Path, first: int, seconds: float) -> list[list[
         return [line.split() for line in pipe]
 
 
+@pytest.mark.slow
 def test_killed_at_any_instant_what_acts_is_whole(versions: Versions) -> None:
     versions.switch(add(versions, 0))
     draw, last, done = random.Random(2), 1, 0

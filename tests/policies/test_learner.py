@@ -43,6 +43,7 @@ def points(n: int = 2, **kwargs: Any) -> DummyVecEnv:
 # Learning.
 
 
+@pytest.mark.slow
 def test_learns_a_sparse_task_better_than_it_was_shown() -> None:
     shown = show(10)
     learner = Learner(points(8), shown, QUICK, seed=1)

@@ -110,6 +110,7 @@ assert not any(name.split(".")[0] in ("mujoco", "pybullet") for name in sys.modu
 """
 
 
+@pytest.mark.slow
 def test_another_process_without_mujoco_goes_on_exactly(
     saved: tuple[Learner, Path], tmp_path: Path
 ) -> None:
@@ -274,6 +275,7 @@ np.save(out, learner.predict(np.load(obs), deterministic=True)[0])
 """
 
 
+@pytest.mark.slow
 def test_restored_in_another_process_it_acts_the_same_to_the_bit(tmp_path: Path) -> None:
     scale = (0.5, 2.0, 1.0, 0.1)
     learner = Learner(points(), show(3), CONFIG, scale, seed=5, device="cpu").learn(120)

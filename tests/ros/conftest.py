@@ -6,8 +6,10 @@ The files here are skipped only where rclpy cannot be imported; `make test` inst
 import ctypes
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +18,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from workspace import HERE, INSTALL, ROOT
+
+# Every driver's contract; where it is imported from is the same file.
+sys.path.append(str(ROOT / "tests" / "hardware"))
+pytest.register_assert_rewrite("contract")
 
 # At the end: what is installed comes first, and so does a workspace that is sourced.
 sys.path.append(str(ROOT / "ros_ws" / "src" / "daytwo_ros"))
@@ -49,8 +55,7 @@ def environment() -> Iterator[dict[str, str]]:
             os.environ.update(before)
 
 
-@pytest.fixture
-def start(environment: dict[str, str]) -> Iterator[Start]:
+def _starter(environment: dict[str, str]) -> Iterator[Start]:
     """Start a Python file of this folder, or any command, as a node's process."""
     running: list[subprocess.Popen[str]] = []
 
@@ -74,6 +79,10 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
             process.communicate()
 
 
+start = pytest.fixture(_starter, name="start")
+start_for_file = pytest.fixture(_starter, name="start_for_file", scope="module")
+
+
 @pytest.fixture
 def node(environment: dict[str, str]) -> Iterator[object]:
     """A node of the test's own, in a context of its own."""
@@ -86,5 +95,47 @@ def node(environment: dict[str, str]) -> Iterator[object]:
     try:
         yield node
     finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+
+
+@pytest.fixture(scope="session")
+def made_up_memory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A memory of a policy that can nothing; copied by `memory`."""
+    from made_up_memory import make
+
+    return make(tmp_path_factory.mktemp("made_up") / "memory")
+
+
+@pytest.fixture
+def memory(made_up_memory: Path, tmp_path: Path) -> Path:
+    """A memory of a test's own."""
+    return Path(shutil.copytree(made_up_memory, tmp_path / "memory"))
+
+
+@pytest.fixture(scope="module")
+def spun(environment: dict[str, str]) -> Iterator[object]:
+    """A node of the file's own that a thread spins, so that tests may wait for what it hears."""
+    import rclpy
+    from rclpy.context import Context
+    from rclpy.executors import SingleThreadedExecutor
+
+    context, end = Context(), threading.Event()
+    rclpy.init(context=context)
+    node = rclpy.create_node("spun", context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+
+    def spin() -> None:
+        while not end.is_set():
+            executor.spin_once(timeout_sec=0.1)
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    try:
+        yield node
+    finally:
+        end.set()
+        thread.join()
         node.destroy_node()
         rclpy.shutdown(context=context)

@@ -72,12 +72,12 @@ def test_the_arm_moves_as_in_mujoco(name: str) -> None:
     asked = chain.fk(circle(arm, 40))[0]
     bullet, mujoco = BulletEngine(arm, 1, 0), MujocoEngine(arm, 1, 0, threads=1)
     here, there = tool_path(arm, bullet, PLAIN), tool_path(arm, mujoco, PLAIN)
-    lag = np.linalg.norm(there - asked, axis=1).max()
-    assert np.linalg.norm(here - there, axis=1).max() < 0.4 * lag
+    lag = np.linalg.norm(there - asked, axis=1).mean()
+    assert np.linalg.norm(here - there, axis=1).max() < 0.15 * lag
     soft = Context(stiffness=np.array([0.5]), damping=np.array([1.0]))
-    assert np.linalg.norm(tool_path(arm, bullet, soft) - asked, axis=1).max() > 1.3 * lag
+    assert np.linalg.norm(tool_path(arm, bullet, soft) - asked, axis=1).mean() > 1.2 * lag
     damped = Context(stiffness=np.array([1.0]), damping=np.array([2.0]))
-    assert np.linalg.norm(tool_path(arm, bullet, damped) - asked, axis=1).max() > 1.3 * lag
+    assert np.linalg.norm(tool_path(arm, bullet, damped) - asked, axis=1).mean() > 1.2 * lag
     bullet.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 from daytwo.sim.arms import load_arm
 from daytwo.sim.context import Context
 from daytwo.sim.engine import MujocoEngine
-from daytwo.sim.scene import CONTROL_HZ
+from daytwo.sim.scene import CONTROL_HZ, SUBSTEPS
 from daytwo.sim.tasks.base import Placement
 
 
@@ -43,10 +43,10 @@ def test_what_went_astray_is_whole_again(engine: MujocoEngine) -> None:
     p = np.full((3, 1, 3), (0.4, 0.3, 0.4))
     engine.batch.bind("qvel")[1] = np.nan
     for _ in range(3):
-        engine.drive(np.tile(q, (3, 1)), np.ones(3))
+        engine.advance(np.tile(q, (3, 1)), np.ones(3), SUBSTEPS)
     for _ in range(2):
         engine.place(q, np.zeros(7), 0.08, p, upright, np.zeros((1, 3)))
-        engine.drive(np.tile(q, (3, 1)), np.ones(3))
+        engine.advance(np.tile(q, (3, 1)), np.ones(3), SUBSTEPS)
     assert not engine.astray().any()
     assert np.allclose(engine.objects()[0][1], engine.objects()[0][0])
 
@@ -55,7 +55,7 @@ def test_what_was_put_in_the_air_falls_as_it_must(engine: MujocoEngine) -> None:
     q, dt = np.asarray(load_arm("panda").home), 1.0 / CONTROL_HZ
     p, upright = np.full((3, 1, 3), (0.4, 0.3, 0.4)), np.array([[1.0, 0.0, 0.0, 0.0]])
     engine.place(q, np.zeros(7), 0.08, p, upright, np.array([[0.2, 0.0, 0.0]]))
-    engine.drive(np.tile(q, (3, 1)), np.ones(3))
+    engine.advance(np.tile(q, (3, 1)), np.ones(3), SUBSTEPS)
     moved = engine.objects()[0][:, 0] - p[:, 0]
     assert np.allclose(moved[:, 0], 0.2 * dt, rtol=0.02)
     assert np.allclose(moved[:, 2], -9.81 / 2 * dt**2, rtol=0.15)  # in steps of 5 ms

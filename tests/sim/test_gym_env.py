@@ -184,6 +184,7 @@ except InputError as error:
 """
 
 
+@pytest.mark.slow
 def test_gymnasium_alone_finds_an_id_and_without_gl_only_pictures_are_missing() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FOUND_BY_MODULE],

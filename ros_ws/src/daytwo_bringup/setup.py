@@ -3,7 +3,7 @@ from glob import glob
 from setuptools import setup
 
 NAME = "daytwo_bringup"
-FOLDERS = ("config",)  # what stands in each goes to share/
+FOLDERS = ("config", "launch", "rviz")  # what stands in each goes to share/
 
 setup(
     name=NAME,

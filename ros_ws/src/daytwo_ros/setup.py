@@ -1,6 +1,16 @@
 from setuptools import setup
 
 NAME = "daytwo_ros"
+SCRIPTS = (
+    "arm_driver",
+    "drive",
+    "graph",
+    "learner",
+    "memory_recorder",
+    "object_source",
+    "skill_server",
+    "twin_day",
+)
 
 setup(
     name=NAME,
@@ -16,5 +26,8 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
     ],
+    entry_points={
+        "console_scripts": [f"{name} = {NAME}.begin:main" for name in SCRIPTS],
+    },
     zip_safe=True,
 )

@@ -14,6 +14,7 @@ from daytwo.sim.arms import load_arm
 from daytwo.sim.context import Context
 from daytwo.sim.engine import MujocoEngine
 from daytwo.sim.kinematics import Chain, tool_down
+from daytwo.sim.scene import SUBSTEPS
 from daytwo.sim.tasks.base import Placement
 
 
@@ -49,7 +50,7 @@ def test_it_is_the_physics_of_the_training_to_the_bit() -> None:
         driver.begin(home, one_cube())
         for i in range(20):
             target = home + 0.01 * i
-            engine.drive(target[None], np.array([0.5]))
+            engine.advance(target[None], np.array([0.5]), SUBSTEPS)
             driver.command(target, 0.5)
             driver.sleep_until(driver.now() + 0.05)
             reading = driver.read()

@@ -24,7 +24,7 @@ def before_us() -> Iterator[tuple[EmulatedScene, FeetechDriver]]:
     with launched("feetech", "so101", "twin") as (address, control):
         slow = ServoConfig(rate=10.0, timeout=0.1)  # physics and wire share a processor
         with FeetechDriver(SO101, address, nominal(SO101), slow) as driver:
-            yield EmulatedScene(control, driver), driver
+            yield EmulatedScene(control), driver
 
 
 def one_cube() -> Placement:
@@ -37,6 +37,8 @@ def one_cube() -> Placement:
 def test_things_lie_where_they_were_laid_and_the_arm_is_where_it_should(before_us) -> None:
     scene, driver = before_us
     q = np.array(SO101.home) - [0.3, 0.0, 0.0, 0.0, 0.2]
+    assert not scene.places_arm
+    approach.approach(driver, q)
     placed = scene.begin(q, one_cube())
     np.testing.assert_allclose(placed.p_object, one_cube().p_object)
     assert np.isnan(placed.p_pedestal).all()
@@ -51,11 +53,12 @@ def test_things_lie_where_they_were_laid_and_the_arm_is_where_it_should(before_u
     np.testing.assert_allclose(scene.objects().p, seen.p, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_an_arm_that_does_not_get_there(before_us, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene, driver = before_us
+    _, driver = before_us
     monkeypatch.setattr(approach, "SETTLE", 0.3)
     with pytest.raises(DriverError, match=r"came no nearer than .* rad"):
-        scene.begin(np.full(5, 2.6), one_cube())  # beyond its limits
+        approach.approach(driver, np.full(5, 2.6))  # beyond its limits
     driver.stop()
 
 

@@ -70,6 +70,12 @@ def test_faults_are_set_while_it_runs(stage: tuple[str, Control]) -> None:
         control.ask("plug")
 
 
+def test_where_the_plant_is_can_be_asked_for(stage) -> None:
+    first, second = (stage[1].ask("measured") for _ in range(2))
+    assert len(first["q"]) == len(first["dq"]) == len(SO101.joints)
+    assert second["t"] > first["t"]
+
+
 @pytest.mark.parametrize(
     ("request_", "says"),
     [
@@ -78,6 +84,8 @@ def test_faults_are_set_while_it_runs(stage: tuple[str, Control]) -> None:
         ({"op": "goals"}, "since"),
         ({"op": "objects"}, "no objects; start the emulator with --plant twin"),
         ({"op": "begin", "placement": {"p": 1}}, "unexpected keyword"),
+        ({"op": "push", "q": [0.0], "share": 1.0}, "give 6 finite numbers"),
+        ({"op": "push", "q": [float("nan")] * 5, "share": 1.0}, "give 6 finite numbers"),
     ],
 )
 def test_what_cannot_be_done_is_answered(stage, request_: dict, says: str) -> None:

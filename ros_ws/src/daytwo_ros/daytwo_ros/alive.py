@@ -17,6 +17,7 @@ import time
 from daytwo.errors import InputError
 
 PARENT = "DAYTWO_PARENT"
+WATCHER = "parent"  # the thread that looks
 GRACE = 0.5  # [s] a node has to stop its arm and end
 
 
@@ -24,13 +25,13 @@ def end_with_parent(grace: float = GRACE) -> None:
     """Ask this process to end (SIGTERM) when the one named in `DAYTWO_PARENT` is gone.
 
     A process that is still there `grace` seconds [s] later ends at once. Nothing happens where the
-    variable is not set.
+    variable is not set, or this process looks already.
 
     Raises:
         InputError: the variable holds no process id.
     """
     text = os.environ.get(PARENT)
-    if text is None:
+    if text is None or any(thread.name == WATCHER for thread in threading.enumerate()):
         return
     if not text.isdecimal() or int(text) == 0:
         raise InputError(f"{PARENT}={text!r}; give the id of the process to end with")
@@ -38,7 +39,7 @@ def end_with_parent(grace: float = GRACE) -> None:
         parent = os.pidfd_open(int(text))
     except ProcessLookupError:  # gone before this one had started
         parent = None
-    threading.Thread(target=_end, args=(parent, grace), name="parent", daemon=True).start()
+    threading.Thread(target=_end, args=(parent, grace), name=WATCHER, daemon=True).start()
 
 
 def _end(parent: int | None, grace: float) -> None:

@@ -1,0 +1,133 @@
+"""A governor's process that is started again when it is gone or hangs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from daytwo.errors import DriverError, InputError
+from daytwo.hardware.governor import State
+from daytwo.hardware.guarded import NEWS, GuardProcess, Link
+
+AGAIN = 1.0  # [s] from one attempt to start it to the next
+AWAY = 0.1  # [s] between two looks: it was us who were away, and it has NEWS from then on
+
+
+class Supervisor:
+    """Keeps one governor running; whoever holds this calls `look` at its rate, which never waits.
+
+    A governor that was started again holds the arm where it is measured to be. Nobody commands it
+    then: sessions of the one before are void. One that was latched comes back latched.
+
+    Args:
+        start: starts a process, without waiting until it is ready.
+
+    Raises:
+        InputError, DriverError: from `wait`, if the first one does not start.
+    """
+
+    def __init__(self, start: Callable[[], GuardProcess]) -> None:
+        self._start = start
+        self._process: GuardProcess | None = start()
+        self.link: Link | None = None  # None while no governor is there
+        self.restarts = 0
+        self.lost = ""  # why the last one had to be started again, "" if none had to be
+        self.began = 0  # [ns] since 1970, of the present one: no two have the same
+        self._next_try = self._heard = self._looked = 0.0
+        self._latched = ""  # why the arm has to stay where it is, whoever governs it
+
+    @property
+    def pid(self) -> int | None:
+        """Of the governor's process, None while there is none."""
+        return None if self._process is None else self._process.pid
+
+    def wait(self, timeout: float) -> None:
+        """Return when it has reached its arm.
+
+        Raises:
+            InputError: what was given is wrong.
+            DriverError: the arm was not reached within `timeout` [s].
+        """
+        assert self._process is not None
+        if not self._process.ready(timeout):
+            raise DriverError(f"the governor did not start within {timeout:.0f} s")
+        self._attend(self._process)
+
+    def look(self) -> list[dict[str, Any]]:
+        """What it told since the last look, oldest first; one that is lost is started again."""
+        now = time.monotonic()
+        away = now - self._looked > AWAY
+        self._looked = now
+        if self.link is None:
+            self._try(now)
+            return []
+        try:
+            told = self.link.states()
+        except DriverError as error:
+            process = self._process
+            self._lose((process.ended if process else "") or str(error))
+            return []
+        if told:
+            last = told[-1]
+            self._latched = last["reason"] if last["state"] == State.LATCHED else ""
+        if told or away:
+            self._heard = now
+        elif now - self._heard > NEWS:
+            self._lose(f"told nothing for {NEWS} s")
+        return told
+
+    def latch(self, reason: str) -> None:
+        """Stop the arm until it is reset; at once, or as soon as there is a governor again."""
+        if self.link is None:
+            self._latched = reason
+        else:
+            self.link.tell({"op": "stop", "reason": reason, "latch": True})
+
+    def close(self) -> list[dict[str, Any]]:
+        """Bring the arm to rest and end the process; its last words."""
+        process, link = self._process, self.link
+        self._process = self.link = None
+        try:
+            if process is not None:
+                process.close()
+            return [] if link is None else link.states()
+        except DriverError:  # it is gone, as it should be
+            return []
+        finally:
+            if link is not None:
+                link.close()
+
+    def _try(self, now: float) -> None:
+        """Go on starting one."""
+        try:
+            if self._process is None:
+                if now < self._next_try:
+                    return
+                self._next_try = now + AGAIN
+                self._process = self._start()
+            if self._process.ready():
+                self._attend(self._process)
+        except (
+            InputError,
+            DriverError,
+            OSError,
+        ) as error:  # tried again until `close`
+            if self._process is not None:
+                self._process.kill()
+            self._process, self.lost = None, str(error)
+
+    def _attend(self, process: GuardProcess) -> None:
+        self.link = Link(process.socket)
+        if self._latched:
+            self.latch(self._latched)
+        self._heard = self._looked = time.monotonic()
+        self.began = max(time.time_ns(), self.began + 1)
+
+    def _lose(self, why: str) -> None:
+        self.lost, self.restarts = why, self.restarts + 1
+        if self.link is not None:
+            self.link.close()
+        if self._process is not None:
+            self._process.kill()
+        self.link = self._process = None

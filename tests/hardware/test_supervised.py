@@ -1,0 +1,124 @@
+"""A governor that is killed, hangs or does not start: what its supervisor does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daytwo.errors import DriverError, InputError
+from daytwo.hardware.guarded import START, GuardProcess
+from daytwo.hardware.supervised import Supervisor
+
+LIMIT = 20.0  # [s]
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+    def start() -> GuardProcess:
+        return GuardProcess("so101", "twin", socket=tmp_path / "guard", wait=False)
+
+    supervisor = Supervisor(start)
+    supervisor.wait(START)
+    yield supervisor
+    supervisor.close()
+
+
+def look_until(supervisor: Supervisor, condition: Callable[[], bool]) -> list[dict]:
+    """Every state that is told until then."""
+    told, end = [], time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < end, supervisor.lost
+        told += supervisor.look()
+        time.sleep(0.01)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [(signal.SIGKILL, "killed by signal 9"), (signal.SIGSTOP, "told nothing for 0.25 s")],
+    ids=["killed", "hung"],
+)
+def test_one_that_is_lost_is_started_again_and_holds(
+    supervisor: Supervisor, number: int, why: str
+) -> None:
+    first, began = supervisor.pid, supervisor.began
+    assert supervisor.link is not None
+    assert first is not None
+    supervisor.link.ask({"op": "open"})
+    os.kill(first, number)
+    look_until(supervisor, lambda: supervisor.link is None)
+    assert supervisor.lost == why
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+    look_until(supervisor, lambda: supervisor.link is not None)
+    told: list[dict[str, Any]] = []
+    look_until(supervisor, lambda: bool(told.extend(supervisor.look()) or len(told) > 3))
+    assert supervisor.restarts == 1
+    assert supervisor.pid != first
+    assert supervisor.began > began
+    assert {state["state"] for state in told} <= {"hold"}
+    assert not any(state["leased"] for state in told)
+
+
+def test_one_that_was_latched_comes_back_latched(supervisor: Supervisor) -> None:
+    assert supervisor.pid is not None
+    told: list[dict[str, Any]] = []
+
+    def state() -> str:
+        told.extend(supervisor.look())
+        return str(told[-1]["state"]) if told else ""
+
+    supervisor.latch("the button")
+    look_until(supervisor, lambda: state() == "latched")
+    os.kill(supervisor.pid, signal.SIGKILL)
+    look_until(supervisor, lambda: supervisor.link is None)
+    told.clear()
+    look_until(supervisor, lambda: state() == "latched")
+    assert told[-1]["reason"] == "the button"
+    assert {one["state"] for one in told} <= {"hold", "stop", "latched"}
+
+
+def test_when_nobody_looked_it_does_not_count_as_silence(supervisor: Supervisor) -> None:
+    time.sleep(1.0)
+    look_until(supervisor, lambda: bool(supervisor.look()))
+    assert supervisor.restarts == 0
+
+
+def test_at_the_end_its_last_words_are_handed_over(supervisor: Supervisor) -> None:
+    pid = supervisor.pid
+    assert pid is not None
+    told = supervisor.close()
+    assert told[-1]["state"] == "off"
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert supervisor.close() == []
+
+
+def test_the_first_one_has_to_start() -> None:
+    with pytest.raises(InputError, match="there is none"):
+        Supervisor(lambda: GuardProcess("so101", "nonsense", wait=False)).wait(START)
+
+
+def test_one_that_cannot_be_started_again_is_tried_again(supervisor: Supervisor) -> None:
+    again = supervisor._start
+    supervisor._start = lambda: GuardProcess("so101", "nonsense", wait=False)
+    assert supervisor.pid is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
+    look_until(supervisor, lambda: "there is none" in supervisor.lost)
+    supervisor._start = again
+    look_until(supervisor, lambda: supervisor.link is not None)
+
+
+def test_one_that_takes_too_long_is_not_waited_for() -> None:
+    supervisor = Supervisor(lambda: GuardProcess("so101", "twin", wait=False))
+    try:
+        with pytest.raises(DriverError, match="did not start within 0 s"):
+            supervisor.wait(0.0)
+    finally:
+        supervisor.close()

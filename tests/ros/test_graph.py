@@ -1,0 +1,137 @@
+"""Graphs without `ros2 launch`: the same processes as with it, and none is left behind."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from workspace import INSTALL
+
+from daytwo.errors import InputError
+from daytwo.keep import opened
+from daytwo_ros.graph import command, read_parameters
+from daytwo_ros.processes import DEPLOY, GRAPHS, parameter_file
+
+SHARE = INSTALL / "share" / "daytwo_bringup"
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_launch_file_and_graph_start_the_same(name: str) -> None:
+    tree = ast.parse((SHARE / "launch" / f"{name}.launch.py").read_text())
+    described = [
+        call.args[0].value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "describe"
+    ]
+    assert described == [name]
+    config = parameter_file(INSTALL, "panda")
+    assert config.is_file()
+    for executable in GRAPHS[name].executables:
+        words = command(INSTALL, executable, config, read_parameters(name, []))
+        assert Path(words[0]).is_file()
+        assert words[1:4] == ["--ros-args", "--params-file", str(config)]
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_what_a_launch_file_describes(name: str) -> None:
+    launch_ros = pytest.importorskip("launch_ros")
+    from daytwo_ros.launching import describe
+
+    nodes = [e for e in describe(name).entities if isinstance(e, launch_ros.actions.Node)]
+    assert tuple(node.node_executable for node in nodes) == GRAPHS[name].executables
+
+
+def test_a_parameter_is_a_name_and_a_value() -> None:
+    read = read_parameters("twin_day", ["tasks=[reach]", "memory=12", 'override={"hidden": 3}'])
+    assert read["tasks"] == ["reach"]
+    assert read["memory"] == "12"
+    assert read["override"] == '{"hidden": 3}'
+    assert read["days"] == 2
+    for wrong in ("speed=3", "tasks"):
+        with pytest.raises(InputError, match="names are: memory"):
+            read_parameters("twin_day", [wrong])
+
+
+def started(environment: dict[str, str], name: str, *given: str) -> subprocess.Popen[str]:
+    words = [str(INSTALL / "lib" / "daytwo_ros" / "graph"), name, "--install", str(INSTALL), *given]
+    return subprocess.Popen(
+        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def family(pid: int) -> set[int]:
+    """Every process below one, from /proc (proc(5))."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                parents[int(entry.name)] = int(
+                    (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                )
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    found, size = {pid}, 0
+    while len(found) > size:
+        size = len(found)
+        found |= {child for child, parent in parents.items() if parent in found}
+    return found - {pid}
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_a_graph_no_process_is_left(
+    environment: dict[str, str], memory: Path, number: int
+) -> None:
+    graph = started(environment, "deploy", "-p", f"memory={memory}")
+    try:
+        end = time.monotonic() + 60
+        while len(family(graph.pid)) < len(DEPLOY) + 1:  # the governor's, too
+            assert time.monotonic() < end, "not all came up"
+            assert graph.poll() is None, graph.communicate()[0]
+            time.sleep(0.1)
+        every = family(graph.pid)
+        began = time.monotonic()
+        os.kill(graph.pid, number)
+        graph.wait(timeout=60)
+        while left := [pid for pid in every if alive(pid)]:
+            assert time.monotonic() - began < 60, left
+            time.sleep(0.05)
+        print(f"{len(every)} processes gone after {time.monotonic() - began:.1f} s")
+    finally:
+        graph.kill()
+        graph.communicate()
+    if number != signal.SIGKILL:
+        assert graph.returncode == 130
+
+
+@pytest.mark.slow
+def test_two_days_and_a_night(environment: dict[str, str], memory: Path, tmp_path: Path) -> None:
+    out = tmp_path / "days.json"
+    given = [f"memory={memory}", "tasks=[reach]", "attempts=1", "updates=5", f"out={out}"]
+    graph = started(environment, "twin_day", *(word for text in given for word in ("-p", text)))
+    said, _ = graph.communicate(timeout=240)
+    print(said)
+    assert graph.returncode == 0
+    days = json.loads(out.read_text())["days"]
+    assert [len(day["trials"][0]["attempts"]) for day in days] == [1, 1]
+    assert days[0]["night"]["attempts"] == 1
+    assert days[1]["night"] is None
+    assert (memory / "days.html").is_file()
+    with opened(memory) as keep:
+        assert [entry.day for entry in keep.store.find(min_day=1)] == [1, 2]
