@@ -16,6 +16,7 @@ from daytwo.hardware.bus.serial_port import SerialPort
 
 ATTEMPT = 0.02  # [s] until one servo is asked again
 CONFIRM = 0.2  # [s] until it is given up on
+QUIET = 0.1  # [s] without a byte: nothing more comes of what was asked before
 FIRST_SHARE = 0.6  # of the time for a read; the rest is for asking once more who was silent
 
 
@@ -123,19 +124,18 @@ class ServoBus(ABC):
             )
 
     def _insist(self, request: bytes, id: int, size: int, within: float, what: str) -> Status:
-        deadline, again = time.monotonic() + within, False
-        while (now := time.monotonic()) < deadline:
+        deadline, asked = time.monotonic() + within, 0
+        found: dict[int, Status] = {}
+        while id not in found and (now := time.monotonic()) < deadline:
             found = self.ask(request, (id,), size, min(deadline, now + ATTEMPT))
-            if again:  # its answers to earlier requests must not be taken for the next one's
-                self._await_silence()
-            if id in found:
-                return found[id]
-            again = True
-        raise DriverError(f"port {self.port.path}: servo {id} does not answer (to {what})")
-
-    def _await_silence(self) -> None:
-        while self.port.read_until(time.monotonic() + ATTEMPT):
-            pass
+            asked += 1
+        if asked > 1:  # a late answer must not be taken for the next request's
+            enough = time.monotonic() + CONFIRM  # a line that babbles never falls silent
+            while (now := time.monotonic()) < enough and self.port.read_until(now + QUIET):
+                pass
+        if id not in found:
+            raise DriverError(f"port {self.port.path}: servo {id} does not answer (to {what})")
+        return found[id]
 
     def sync_read(
         self, ids: Sequence[int], address: int, size: int, deadline: float
