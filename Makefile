@@ -83,7 +83,8 @@ test: setup $(ROS)
 	@$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
 
 test-all: setup $(ROS)
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -m "not alone" $(ARGS)
+	@$(BIN)/python -m pytest -q -n0 -m alone $(ARGS)
 
 check: setup
 	@$(BIN)/ruff format --check .
