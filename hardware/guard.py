@@ -315,6 +315,9 @@ def main(
     parser.add_argument("--socket", required=True, type=Path)
     parser.add_argument("--log", required=True, type=Path)
     given = parser.parse_args(arguments)
+    # Makers' clients and engines print: to standard error, so that one line is ours alone.
+    told = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     signals: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _: signals.append(got))
@@ -340,7 +343,7 @@ def main(
                 print("guard: no real-time priority; its periods may jitter", file=sys.stderr)
             with DecisionLog(given.log, arm) as log:
                 guard = Guard(driver, own or objects, Governor(arm, config), log, listening)
-                guard.serve(ending, ready=lambda: print("ready", flush=True))
+                guard.serve(ending, ready=lambda: print("ready", file=told, flush=True))
     except (InputError, DriverError) as error:
         print(f"guard: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 3)

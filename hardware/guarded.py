@@ -25,6 +25,7 @@ from daytwo.sim.arms import Arm
 from daytwo.sim.tasks.base import Placement
 
 START = 60.0  # [s] a governor's process may take to reach its arm, and an emulator to start
+LEAVE = 5.0  # [s] it may take to end once it has said why
 ANSWER = 5.0  # [s] it may take to answer; laying out a scene takes the longest
 NEWS = 0.25  # [s] without a state: the governor hangs
 KEPT = 256  # states that a link keeps for who wants each of them
@@ -61,6 +62,7 @@ class GuardProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="daytwo-")
         self.socket = socket or Path(self._folder.name, "guard")
         self.log = log or Path(self._folder.name, "decisions")
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", program),
@@ -69,7 +71,7 @@ class GuardProcess:
             ],
             stdin=subprocess.PIPE,  # it lives as long as this is open
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._said,  # a pipe that nobody reads would fill, and it would wait for ever
             start_new_session=True,  # Ctrl-C is ours to hear: the arm is let go of in order
         )
         if wait:
@@ -86,16 +88,20 @@ class GuardProcess:
         if not self._ready and select.select([self._process.stdout], [], [], timeout)[0]:
             self._ready = self._process.stdout.readline() == b"ready\n"
             if not self._ready:
-                self._give_up()
+                self._give_up(LEAVE)
         if not self._ready and time.monotonic() - self._began > START:
-            self._give_up()
+            self._give_up(0.0)
         return self._ready
 
-    def _give_up(self) -> None:
-        self._process.kill()
-        assert self._process.stderr
+    def _give_up(self, patience: float) -> None:
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._said.seek(0)
         # Libraries greet there, too.
-        said = self._process.stderr.read().decode().strip().rpartition("guard: ")[2]
+        said = self._said.read().decode(errors="replace").strip().rpartition("guard: ")[2]
         self.close()
         wrong = InputError if self._process.returncode == 2 else DriverError
         raise wrong(said or f"the governor of '{self._driver}' did not start within {START:.0f} s")
@@ -123,7 +129,7 @@ class GuardProcess:
 
     def close(self) -> None:
         """End it, in order; more than once does no harm."""
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()
         try:
@@ -131,6 +137,7 @@ class GuardProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._said.close()
         self._folder.cleanup()
 
     def __enter__(self) -> GuardProcess:

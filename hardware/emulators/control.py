@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
 import socket
 import subprocess
@@ -92,7 +93,10 @@ def launched(name: str, arm: str, plant: str = "lag") -> Iterator[tuple[str, Con
         DriverError: it failed meanwhile.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "daytwo.hardware.emulators", name, "--arm", arm, "--plant", plant],
+        [
+            *(sys.executable, "-m", "daytwo.hardware.emulators", name),
+            *("--arm", arm, "--plant", plant, "--parent", str(os.getpid())),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

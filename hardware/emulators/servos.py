@@ -17,6 +17,7 @@ import numpy as np
 from daytwo.hardware.bus.servos import Servos
 from daytwo.hardware.calibration import Calibration, JointCalibration, Scale, servo_names
 from daytwo.hardware.driver import ArmDriver, Array
+from daytwo.hardware.emulators.goals import Goals
 from daytwo.hardware.emulators.pty import PtyServer
 from daytwo.sim.arms import Arm
 
@@ -65,8 +66,7 @@ class ServoEmulator(PtyServer):
     ) -> None:
         super().__init__(baud, seed)
         self.calibration = calibration or nominal(arm)
-        self.goals: list[tuple[float, Array]] = []
-        # When [s, time.monotonic], and joint goals [rad] and gripper's share as they came in.
+        self.goals = Goals()  # [rad], and the gripper's share, as they came in
         self._arm, self._plant = arm, plant
         self._scale = Scale(arm, self.calibration, self.servos)
         self._ids = self.calibration.ids
@@ -128,7 +128,7 @@ class ServoEmulator(PtyServer):
             ticks[self._ids.index(id)] = goal - self._shift(id)
         self._goal = self._scale.angles(ticks)
         row = np.append(self._goal[:-1], self._scale.share(float(self._goal[-1])))
-        self.goals.append((time.monotonic(), row))
+        self.goals.append(time.monotonic(), row)
         self._drive()
 
     def _drive(self) -> None:

@@ -4,7 +4,7 @@ Requests and answers are JSON, one a packet, on a Unix socket (SOCK_SEQPACKET):
 
     {"op": "faults", FIELD: VALUE, ...}     what is wrong from now on; the rest stays as it is
     {"op": "unplug"}, {"op": "plug"}        the cable, where there is one
-    {"op": "goals", "since": N}             {"goals": [[t, [..]], ..], "next": M}: the first few
+    {"op": "goals", "since": N}             {"goals": [[t, [..]], ..], "next": M}: a few
     {"op": "push", "q": [..], "share": X}   an arm without physics goes there, as if by hand
     {"op": "measured"}                      {"t": s, "q": [..], "dq": [..]}: where the plant is
     {"op": "begin", "placement": {...}}     {"placement": {...}}: a twin's objects, as reported
@@ -33,11 +33,12 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from daytwo.errors import InputError
-from daytwo.hardware.driver import ArmDriver, Array
+from daytwo.hardware.driver import ArmDriver
 from daytwo.hardware.drivers.twin import TwinDriver
 from daytwo.hardware.emulators.control import PACKET
 from daytwo.hardware.emulators.dynamixel import DynamixelEmulator
 from daytwo.hardware.emulators.feetech import FeetechEmulator
+from daytwo.hardware.emulators.goals import Goals
 from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.emulators.shared_twin import SharedTwin
 from daytwo.hardware.emulators.ur import URController
@@ -58,7 +59,7 @@ class Emulator(Protocol):
     @property
     def faults(self) -> Any: ...  # a dataclass
     @property
-    def goals(self) -> list[tuple[float, Array]]: ...
+    def goals(self) -> Goals: ...
     def __enter__(self) -> Self: ...
     def __exit__(
         self,
@@ -132,7 +133,7 @@ class Stage:
 
     def _goals(self, request: dict[str, Any]) -> dict[str, Any]:
         since = int(request["since"])
-        rows = self.emulator.goals[since : since + PART]
+        rows = self.emulator.goals.part(since, PART)
         return {
             "goals": [[t, np.asarray(row).tolist()] for t, row in rows],
             "next": since + len(rows),
@@ -178,19 +179,30 @@ def _alike(old: Any, new: Any) -> Any:
     return type(old)(new)
 
 
-def perform(name: str, arm: str, plant: str) -> None:
-    """Run an emulator until SIGTERM or SIGINT comes or the parent ends; say where it is in one
+def perform(name: str, arm: str, plant: str, parent: int) -> None:
+    """Run an emulator until SIGTERM or SIGINT comes or its parent ends; say where it is in one
     line of JSON on standard output.
 
+    Args:
+        name: of the emulator.
+        arm: name of an arm, or path of an arm.yaml.
+        plant: what it moves.
+        parent: the process it belongs to.
+
     Raises:
-        InputError: no such emulator, plant or arm.
+        InputError: no such emulator, plant or arm, or the parent is gone.
     """
     for kind, given, known in (("emulator", name, EMULATORS), ("plant", plant, PLANTS)):
         if given not in known:
             raise InputError(f"unknown {kind} '{given}'; known are {', '.join(known)}")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    parent = os.pidfd_open(os.getppid())
+    try:
+        watched = os.pidfd_open(parent)
+    except ProcessLookupError:
+        watched = -1
+    if os.getppid() != parent:  # it has ended; its number may be another's now
+        raise InputError(f"process {parent}, which it belongs to, is gone")
     sys.setswitchinterval(SWITCH)
     hurry(BETWEEN)  # an arm does not wait for other programs
     loaded = load_arm(arm)
@@ -204,7 +216,7 @@ def perform(name: str, arm: str, plant: str) -> None:
         door.bind(path)
         door.listen()
         print(json.dumps({"address": emulator.address, "control": path}), flush=True)
-        _serve(door, parent, Stage(emulator, moved))
+        _serve(door, watched, Stage(emulator, moved))
 
 
 def _serve(door: socket.socket, parent: int, stage: Stage) -> None:

@@ -18,6 +18,7 @@ from typing import Self
 import numpy as np
 
 from daytwo.hardware.driver import ArmDriver, Array
+from daytwo.hardware.emulators.goals import Goals
 from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.emulators.robotiq import RobotiqServer
 from daytwo.hardware.emulators.rtde import HEADER, Subscriber
@@ -60,8 +61,7 @@ class URController:
         self, arm: Arm, plant: ArmDriver | None = None, address: str | None = None
     ) -> None:
         self.faults = Faults()
-        self.goals: list[tuple[float, Array]] = []
-        # Time on the monotonic clock and joint goals [rad] as they came off the wire.
+        self.goals = Goals()  # [rad] as they came off the wire
         self.plant = plant or LagArm(arm)
         self._gripper = RobotiqServer(lambda: self._opening, self._grip)
         self._wanted = address
@@ -232,7 +232,7 @@ class URController:
         if "input_int_register_0" in values:
             self._kicked = time.monotonic()
             if values["input_int_register_0"][0] == SERVOJ:
-                self.goals.append((self._kicked, self._numbers(6)))
+                self.goals.append(self._kicked, self._numbers(6))
 
     def _take_script(self, client: socket.socket) -> None:
         text = b""

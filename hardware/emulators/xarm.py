@@ -17,6 +17,7 @@ from typing import Self
 import numpy as np
 
 from daytwo.hardware.driver import ArmDriver, Array
+from daytwo.hardware.emulators.goals import Goals
 from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.emulators.tcp import LoopbackServer, read_exactly
 from daytwo.sim.arms import Arm
@@ -60,8 +61,7 @@ class XArmController:
         port: int = PORT,
     ) -> None:
         self.arm, self.faults, self.port = arm, Faults(), port
-        self.goals: list[tuple[float, Array]] = []
-        # Time on the monotonic clock and joint goals [rad] as they came off the wire.
+        self.goals = Goals()  # [rad] as they came off the wire
         self.plant = plant or LagArm(arm)
         self.error_code = 0
         self.enabled, self.mode, self.state = False, 0, STOPPED
@@ -157,7 +157,7 @@ class XArmController:
         self.plant.stop()
 
     def _servo(self, q: Array) -> None:
-        self.goals.append((time.monotonic(), q))
+        self.goals.append(time.monotonic(), q)
         if self._state_byte() & NOT_READY_BIT or self.mode != SERVO_MODE:
             return
         if np.isfinite(q).all():

@@ -77,7 +77,7 @@ def servos() -> Iterator[FeetechEmulator]:
     """Servos on a wire, which nothing may have moved or switched on by the end."""
     with FeetechEmulator(SO101, LagArm(SO101)) as emulator:
         yield emulator
-        assert emulator.goals == []
+        assert len(emulator.goals) == 0
         assert not any(emulator.get(id, Register.TORQUE) for id in emulator.memory)
 
 
@@ -134,7 +134,7 @@ def test_another_familys_servos(run: Daytwo, refused: dict[str, Path], tmp_path:
     with DynamixelEmulator(SO101, LagArm(SO101)) as other:
         asked = ("--driver", "feetech", "--port", other.port, "--calibration", file)
         assert "servo 'shoulder_pan' (id 1)" in deploy(run, refused["so101"], *asked, expect=3)
-        assert other.goals == []
+        assert len(other.goals) == 0
 
 
 def test_a_port_that_another_program_has(

@@ -315,6 +315,19 @@ def test_a_killed_governor_is_gone_and_said_so() -> None:
             client.command(HOME, 1.0)
 
 
+def test_a_driver_that_prints_hangs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    with GuardProcess("panda", "twin", program="chatty_guard") as process:
+        link = Link(process.socket)
+        try:
+            end, before = time.monotonic() + 1.0, link.news()["stamp"]
+            while time.monotonic() < end:  # over 200 lines a second, on both streams
+                link.news()
+            assert link.news()["stamp"] > before + 0.9
+        finally:
+            link.close()
+
+
 def test_a_stopped_governor_is_noticed() -> None:
     with GuardProcess("panda", "twin") as process:
         client = GuardedArm(ARM, process.socket)
