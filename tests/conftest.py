@@ -13,6 +13,7 @@ ALONE = (
     "benchmarks/test_faults.py",
     "benchmarks/test_loop.py",
     "benchmarks/test_twin_day.py",
+    "daytwo/test_watch_page.py",
 )
 
 # The tests' matrices are small: more threads only make them wait for each other.
