@@ -267,7 +267,7 @@ class Cell:
         self.starts += 1
         graph = [str(INSTALL / "lib/daytwo_ros/graph"), "deploy", "--here"]
         graph += ["--install", str(INSTALL), "--config", str(self._config)]
-        graph += ["-p", f"memory={self.memory}", "-p", f"settings={json.dumps(self._settings)}"]
+        graph += ["-p", f"memory={self.memory}", "-p", f"override={json.dumps(self._settings)}"]
         with self._log.open("ab") as log:
             self.graph = subprocess.Popen(
                 self._sourced(graph),

@@ -407,7 +407,7 @@ def _at_work(cell: Cell, since: float, told: list[str]) -> None:
     while not cell.drill.since(since, "attempt"):
         now = time.monotonic()
         if now - began > AT_WORK:
-            raise TimeoutError(f"no attempt was kept within {AT_WORK:.0f} s")
+            raise TimeoutError(f"no attempt was kept within {AT_WORK:.0f} s\n{cell.said()}")
         _keep_going(cell, told)
         said = cell.drill.since(since, "accepted", "ended")
         heard = max(heard, *(e["t"] for e in said)) if said else heard
