@@ -33,8 +33,8 @@ from daytwo.sim.identify import Identifier
 ARM = "panda"
 EXAMPLES = {"reach": 8, "push": 96, "pick": 64, "place": 64}
 TASKS = tuple(EXAMPLES)
-UPDATES = (1500, 1000)  # of cloning and of practice before the day
-ATTEMPTS, QUICK = 25, 8  # a task
+UPDATES = (2000, 6000)  # of cloning and of practice before the day
+ATTEMPTS, QUICK = 50, 8  # a task: few enough differ by chance to see a difference of 0.02
 INSTALL = Path(__file__).resolve().parents[1] / "ros_ws" / "install"
 GRAPH = "lib/daytwo_ros/graph"
 SOURCED = 'source "$0/local_setup.bash" && exec "$@"'
