@@ -1,17 +1,16 @@
 """An action server without a robot: an attempt takes as long as the first argument says [s].
 
-With a second argument the answer to the first goal is lost: `refused`, the middleware says so to the
-server; `silent`, it does not, and the goal is served.
+With a second argument the answer to the first goal is lost: `refused`, the middleware says so to
+the server; `silent`, it does not, and the goal is served.
 """
 
 import sys
 import time
 from typing import Any
 
-from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
-
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
+from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
 from rclpy.task import Future
 

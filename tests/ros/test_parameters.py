@@ -13,6 +13,7 @@ from workspace import INSTALL
 
 from daytwo.hardware.opening import check_settings
 from daytwo.sim.arms import load_arm
+from daytwo_ros.things import Things
 
 ARMS = {"panda", "ur5e", "so101"}
 SHIPPED = sorted((INSTALL / "share" / "daytwo_bringup" / "config").glob("*.yaml"))
@@ -34,6 +35,12 @@ def test_it_names_an_arm_that_loads(environment: dict[str, str], path: Path) -> 
         driver = node.declare_parameter("driver", "twin").value
         settings = json.loads(node.declare_parameter("settings", "{}").value)
         check_settings(driver, loaded, settings)
+        if node.declare_parameter("source", "twin").value == "tracker":
+            topics = node.declare_parameter("topics", [""]).value
+            sizes = node.declare_parameter("sizes", [0.0]).value
+            things = Things(sizes, node.declare_parameter("pedestal", [0.0]).value)
+            assert len(things.sizes) == len(topics)
+            assert all(2 * size < loaded.gripper.max_opening for size in sizes)
     finally:
         node.destroy_node()
         rclpy.shutdown(context=context)
