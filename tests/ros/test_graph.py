@@ -17,6 +17,7 @@ pytest.importorskip("rclpy")
 from workspace import INSTALL
 
 from daytwo.errors import InputError
+from daytwo.hardware.decisions import read_decisions
 from daytwo.keep import opened
 from daytwo_ros.graph import command, read_parameters
 from daytwo_ros.processes import DEPLOY, GRAPHS, parameter_file
@@ -121,6 +122,19 @@ def test_whatever_ends_a_graph_no_process_is_left(
 
 
 @pytest.mark.slow
+def test_an_arm_that_is_not_reached_ends_the_graph_with_the_reason(
+    environment: dict[str, str], memory: Path
+) -> None:
+    given = [f"memory={memory}", 'override={"port": "/dev/nowhere"}']
+    words = [word for text in given for word in ("-p", text)]
+    graph = started(environment, "deploy", "--arm", "so101_feetech", *words)
+    said, _ = graph.communicate(timeout=90)
+    assert graph.returncode == 1
+    assert "arm_driver: port /dev/nowhere" in said
+    assert said.splitlines()[-1] == "graph: arm_driver ended with 2; the others are ended"
+
+
+@pytest.mark.slow
 def test_two_days_and_a_night(environment: dict[str, str], memory: Path, tmp_path: Path) -> None:
     out = tmp_path / "days.json"
     given = [f"memory={memory}", "tasks=[reach]", "attempts=1", "updates=5", f"out={out}"]
@@ -133,5 +147,6 @@ def test_two_days_and_a_night(environment: dict[str, str], memory: Path, tmp_pat
     assert days[0]["night"]["attempts"] == 1
     assert days[1]["night"] is None
     assert (memory / "days.html").is_file()
+    assert len(read_decisions(memory / "decisions")[1]) > 100
     with opened(memory) as keep:
         assert [entry.day for entry in keep.store.find(min_day=1)] == [1, 2]

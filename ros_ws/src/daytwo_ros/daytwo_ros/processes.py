@@ -44,7 +44,7 @@ DEPLOY = ("memory_recorder", "arm_driver", "object_source", "learner", "skill_se
 _MEMORY = Parameter("memory", "daytwo-memory", str)
 _DRIVER = Parameter("override", "{}", str)  # of the settings of the arm's driver, as JSON
 
-_LOG = Parameter("log", "", str)  # of the governor's decisions
+_LOG = Parameter("log", "", str)  # of the governor's decisions; empty: in the memory
 
 GRAPHS = {
     "deploy": Graph(DEPLOY, (_MEMORY, _DRIVER, _LOG)),
