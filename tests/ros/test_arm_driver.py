@@ -346,6 +346,7 @@ def test_an_arm_that_cannot_start_by_itself_ends_with_the_reason(start, name: st
     assert why in last
 
 
+@pytest.mark.slow
 def test_decisions_are_kept_in_the_memory(start, spun, tmp_path) -> None:
     process = start(*executable("arm_driver", "/kept", autostart="true", memory=tmp_path))
     driver = DriverClient(spun, "/kept", ARM)
