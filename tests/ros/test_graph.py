@@ -42,15 +42,6 @@ def test_launch_file_and_graph_start_the_same(name: str) -> None:
         assert words[1:4] == ["--ros-args", "--params-file", str(config)]
 
 
-@pytest.mark.parametrize("name", GRAPHS)
-def test_what_a_launch_file_describes(name: str) -> None:
-    launch_ros = pytest.importorskip("launch_ros")
-    from daytwo_ros.launching import describe
-
-    nodes = [e for e in describe(name).entities if isinstance(e, launch_ros.actions.Node)]
-    assert tuple(node.node_executable for node in nodes) == GRAPHS[name].executables
-
-
 def test_a_parameter_is_a_name_and_a_value() -> None:
     read = read_parameters("twin_day", ["tasks=[reach]", "memory=12", 'override={"hidden": 3}'])
     assert read["tasks"] == ["reach"]

@@ -8,6 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
+from daytwo.errors import InputError
+
 PACKAGE = "daytwo_ros"
 CONFIG = Path("share/daytwo_bringup/config")  # in the install folder
 
@@ -80,3 +84,15 @@ GRAPHS = {
 def parameter_file(install: Path, arm: str) -> Path:
     """The parameters of every node that serves an arm."""
     return install / CONFIG / f"{arm}.yaml"
+
+
+def arm_of(config: Path) -> str:
+    """The arm that a parameter file is for: its name, or the path of its arm.yaml.
+
+    Raises:
+        InputError: the file names none.
+    """
+    try:
+        return str(yaml.safe_load(config.read_text())["/**"]["ros__parameters"]["arm"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise InputError(f"{config}: names no arm; give arm under /**: ros__parameters:") from error
