@@ -1,5 +1,6 @@
 """The node over its topics: what it lets through, and what is left when something dies."""
 
+import json
 import math
 import os
 import select
@@ -329,15 +330,25 @@ NOT_REACHED = {
         1,
         "127.0.0.1",
     ),
+    "joints": (NO_PORT, 2, "calibrates elbow; arm 'so101' has shoulder_pan"),
     "memory": (WRONG["memory"][0], 2, WRONG["memory"][1]),
 }
 
 
 @pytest.mark.parametrize(
-    "name", ["port", *(pytest.param(each, marks=pytest.mark.slow) for each in ("host", "memory"))]
+    "name",
+    ["port", *(pytest.param(n, marks=pytest.mark.slow) for n in ("host", "memory", "joints"))],
 )
-def test_an_arm_that_cannot_start_by_itself_ends_with_the_reason(start, name: str) -> None:
+def test_an_arm_that_cannot_start_by_itself_ends_with_the_reason(
+    start, name: str, tmp_path
+) -> None:
     given, code, why = NOT_REACHED[name]
+    if name == "joints":  # a calibration of an arm with other joints
+        joint = {"id": 1, "drive_mode": 0, "homing_offset": 0, "range_min": 0, "range_max": 4095}
+        path = tmp_path / "other.json"
+        path.write_text(json.dumps({"elbow": joint}))
+        settings = json.dumps({"port": "/dev/nowhere", "calibration": str(path)})
+        given = given | {"settings": f"'{settings}'"}
     process = start(*executable("arm_driver", "/alone", autostart="true", **given))
     said = process.communicate(timeout=60)[1]
     assert process.returncode == code, said

@@ -56,7 +56,7 @@ class Things:
         this one stands.
         """
         own = Placement(**{name: np.array(value) for name, value in vars(placement).items()})
-        for i in np.flatnonzero(placement.half[0] > 0):
+        for i in np.flatnonzero(placement.half[0] > 0).tolist():
             own.half[0, i] = self.sizes[i]
         floor = own_floor = 0.0
         if has_pedestal(placement):

@@ -21,7 +21,6 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 from rich.console import Console
-from unique_identifier_msgs.msg import UUID
 
 from daytwo.days import write_days
 from daytwo.errors import InputError
@@ -125,7 +124,8 @@ class TwinDay(Node):
                 tries.append(_told(message.feedback))
                 self._console.print(f"day {day}  {asked.task}  {_line(message.feedback)}")
 
-            name = UUID(uuid=list(uuid4().bytes))
+            name = RunSkill.Impl.SendGoalService.Request().goal_id
+            name.uuid = list(uuid4().bytes)
             answer = self._action.send_goal_async(asked, tell, name)
             if self._done_within(answer, ANSWER):
                 goal: ClientGoalHandle = answer.result()
