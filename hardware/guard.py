@@ -163,6 +163,7 @@ class Guard:
         return {
             "stamp": decision.stamp,
             "state": decision.state,
+            "stopped": governor.stopped,
             "reason": decision.reason,
             "refused": decision.refused,
             "failure": self._failure,
@@ -180,14 +181,17 @@ class Guard:
 
     def _listen(self, until: float) -> None:
         """Hear clients until the next period; what they say counts when it arrives."""
-        while (left := until - time.monotonic()) > 0:
-            for key, _ in self._waiting.select(left):
+        left = until - time.monotonic()
+        while True:  # at least once: a stop is heard, however late the periods are
+            for key, _ in self._waiting.select(max(0.0, left)):
                 link = key.fileobj
                 assert isinstance(link, socket.socket)
                 if link is self._listening:
                     self._welcome()
                 else:
                     self._hear(link)
+            if (left := until - time.monotonic()) <= 0:
+                return
 
     def _welcome(self) -> None:
         link, _ = self._listening.accept()
