@@ -124,10 +124,24 @@ def runtime_folder() -> Path:
         InputError: something else has its name there, or others may read or write in it.
     """
     given = os.environ.get("XDG_RUNTIME_DIR", "")
-    if given and Path(given).is_dir():
-        folder = Path(given, "daytwo")
-    else:
-        folder = Path(tempfile.gettempdir(), f"daytwo-{os.getuid()}")
+    return own(Path(given, "daytwo")) if given and Path(given).is_dir() else temporary_folder()
+
+
+def temporary_folder() -> Path:
+    """A folder of this user's alone in the system's for temporary files, made where there is none.
+
+    Raises:
+        InputError: something else has its name there, or others may read or write in it.
+    """
+    return own(Path(tempfile.gettempdir(), f"daytwo-{os.getuid()}"))
+
+
+def own(folder: Path) -> Path:
+    """Make a folder where there is none, and see that it is this user's alone.
+
+    Raises:
+        InputError: it is not.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
