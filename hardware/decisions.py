@@ -48,7 +48,7 @@ class DecisionLog:
     """Writes decisions; a context manager.
 
     Args:
-        path: file, made anew; a log that is there already becomes PATH.1, that one PATH.2, and so on.
+        path: file, made anew; a log that is there becomes PATH.1, that one PATH.2, and so on.
         arm: whose.
         rows: how many are kept; 60 000 are ten minutes at 100 Hz.
 

@@ -44,7 +44,7 @@ class GuardProcess:
         driver: name of its driver.
         settings: of the driver.
         log: where decisions go; by default a place that is gone with the process, unless that dies:
-            then they are kept as decisions-ARM.1 in the user's temporary folder, and `log` is there.
+            then they are kept as decisions-ARM.1 in the user's temporary folder, where `log` is.
         socket: where it listens; by default a place that is gone with the process.
         program: module that is run; one that knows further drivers calls the usual one's `main`.
         wait: until it has reached its arm; else ask `ready`.
