@@ -133,8 +133,8 @@ def test_g2_what_a_driver_can_is_a_limit_too() -> None:
     assert rig.sent[-1][6] == pytest.approx(HOME[6] + 0.25)
     rig.ask(near(HOME, -9.0))
     assert rig.governor.goal[6] == pytest.approx(LOW[6] + 0.05), "the arm's own hold beside it"
-    narrow = replace(able, upper=(*ARM.upper[:6], ARM.lower[6] + 0.1))
-    with pytest.raises(InputError, match="'panda_joint7': may be at .* calibrate the arm again"):
+    narrow = replace(able, upper=(*ARM.upper[:6], ARM.lower[6] + 0.09))
+    with pytest.raises(InputError, match=r"'panda_joint7': may be at .* calibrate the arm again"):
         Governor(ARM, features=narrow)
 
 
