@@ -97,9 +97,6 @@ def announcing(
         driver: name of its driver.
         task: what is attempted.
         attempts: how many are planned.
-
-    Raises:
-        InputError: there is no place for it that is this user's alone.
     """
     if socket is None:
         yield lambda done, successes: None
