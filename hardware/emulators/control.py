@@ -85,7 +85,7 @@ class Control:
 
 
 @contextlib.contextmanager
-def launched(name: str, arm: str, plant: str = "lag") -> Iterator[tuple[str, Control]]:
+def launched(name: str, arm: str, plant: str = "lag") -> Iterator[tuple[Any, Control]]:
     """Start an emulator's process, and end it: where to connect, and its control socket.
 
     Raises:

@@ -43,6 +43,7 @@ from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.emulators.shared_twin import SharedTwin
 from daytwo.hardware.emulators.ur import URController
 from daytwo.hardware.emulators.xarm import XArmController
+from daytwo.hardware.from_ros import from_ros
 from daytwo.hardware.hurry import BETWEEN, hurry
 from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.tasks.base import Placement
@@ -55,7 +56,7 @@ class Emulator(Protocol):
     """What every emulator has; a context manager that answers while it is open."""
 
     @property
-    def address(self) -> str: ...  # where to connect
+    def address(self) -> str | int: ...  # where to connect
     @property
     def faults(self) -> Any: ...  # a dataclass
     @property
@@ -70,6 +71,11 @@ class Emulator(Protocol):
     ) -> None: ...
 
 
+def _ros2_control(arm: Arm, plant: ArmDriver) -> Emulator:
+    made: Emulator = from_ros("emulated_control").EmulatedControl(arm, plant)
+    return made
+
+
 EMULATORS: Mapping[str, Callable[[Arm, ArmDriver], Emulator]] = {
     "feetech": FeetechEmulator,
     "dynamixel": DynamixelEmulator,
@@ -77,6 +83,7 @@ EMULATORS: Mapping[str, Callable[[Arm, ArmDriver], Emulator]] = {
     "dynamixel-fresh": partial(DynamixelEmulator, fresh=True),
     "ur": URController,
     "xarm": XArmController,
+    "ros2_control": _ros2_control,
 }
 PLANTS: Mapping[str, Callable[[Arm], ArmDriver]] = {"lag": LagArm, "twin": SharedTwin}
 
