@@ -45,6 +45,8 @@ class Faults:
     silent: bool = False  # no joint states any more
     frozen: bool = False  # joint states go on, but their stamp and all else stand still
     dropped: str = ""  # a joint that no joint state tells of
+    bare: bool = False  # joint states without velocities
+    every: int = 1  # only one in so many joint states is told
 
 
 class Controller:
@@ -204,13 +206,13 @@ class EmulatedControl:
             executor.add_node(node)
         with self._settled:
             self._settled.notify_all()
-        due = time.monotonic()
+        due, period = time.monotonic(), 0
         while self._plugged and not self._closing.is_set():
             while (left := due - time.monotonic()) > 0:
                 executor.spin_once(timeout_sec=left)
             due = max(due + PERIOD, time.monotonic() - 0.1)
-            told = self._update(self.plant.read())
-            if not self.faults.silent:
+            told, period = self._update(self.plant.read()), period + 1
+            if not self.faults.silent and period % self.faults.every == 0:
                 if not self.faults.frozen or self._last is None:
                     told.header.stamp = broadcaster.get_clock().now().to_msg()
                     self._last = told
@@ -247,7 +249,7 @@ class EmulatedControl:
         return JointState(
             name=names,
             position=[measured[name] for name in names],
-            velocity=[moving[name] for name in names],
+            velocity=[] if self.faults.bare else [moving[name] for name in names],
         )
 
     def _keep(self, one: Controller) -> None:
