@@ -35,7 +35,7 @@ def test_whatever_is_asked_a_window_rises_rests_and_stays_within_limits(steps) -
     made, now, last, began = stream(), 0.0, None, 0.0
     for shares, pause, holds in steps:
         now += pause
-        goal = LOW + np.array(shares) * (HIGH - LOW)
+        goal = np.clip(LOW + np.array(shares) * (HIGH - LOW), LOW, HIGH)
         window = made.hold(goal, now) if holds else made.aim(goal, now)
         assert window.v is not None
         assert 2 <= len(window.t) <= 3
@@ -66,7 +66,8 @@ def test_what_a_governor_sends_is_played_as_it_is_and_ends_before_its_goal() -> 
         window = made.aim(sent, k * PERIOD)
         longest = max(longest, float(window.t[-1]))
         np.testing.assert_allclose(window.at(PERIOD)[0], sent, atol=1e-9)
-        past = (window.x[-1] - goal) * np.sign(goal - HOME)
+        played = np.array([window.at(t)[0] for t in np.linspace(0, window.t[-1], 20)])
+        past = (played - goal) * np.sign(goal - HOME)
         assert past.max() < 0.02, "a moment's braking; the governor's own margin is 0.05 rad"
     assert motion.at_rest
     assert 0.1 < longest < 0.4, "the arm rests soon after the last window"
@@ -90,6 +91,13 @@ def test_a_jump_takes_as_long_as_the_arm_needs() -> None:
     speeds = [window.at(t)[1] for t in np.linspace(0, window.t[-1], 100)]
     peak = np.abs(speeds).max(axis=0)[0]
     assert peak == pytest.approx(RATES.velocity[0], rel=0.01)
+
+
+def test_the_first_target_is_of_no_stream() -> None:
+    """However near it is: what comes to rest behind it would stay there if no other came."""
+    made, goal = stream(), HOME + 0.01 * (HOME < 1)
+    np.testing.assert_array_equal(made.aim(goal, 0.0).x[-1], goal)
+    assert len(made.aim(goal + 0.005 * (HOME < 1), 0.01).t) == 3
 
 
 def test_between_points_it_is_cubic_or_straight_and_outside_it_stands() -> None:

@@ -141,7 +141,9 @@ class Ros2ControlDriver(ArmDriver):
         ages = np.maximum(now - self._at, 0.0)
         if ages[:dof].min() > SILENT:
             raise self._error(f"{self._told} is silent for {ages[:dof].min():.2f} s")
-        told = len(ages) > dof  # whether there is a gripper; where there is none, it is the arm's age
+        told = (
+            len(ages) > dof
+        )  # whether there is a gripper; where there is none, it is the arm's age
         limit = GRIPPER_VALID if told else VALID
         age_s = np.append(ages[:dof], ages[dof:].max() if told else ages.min())
         velocities = self._dx[:dof].copy()
@@ -293,18 +295,19 @@ class Ros2ControlDriver(ArmDriver):
 
     def _absent(self, missing: list[str], times: list[float]) -> str:
         """What was not found, and what was."""
-        if len(missing) < len(self._names) or self._others:
-            if missing:
-                others = ", ".join(sorted(self._others)) or "nothing else"
-                return f"no news of {', '.join(missing)} on {self._told}; it tells of {others}"
-            if len(times) <= HEARD:
-                return f"{self._told} came {len(times)} times in {CONNECT:.0f} s"
-        else:
+        if not times and not self._others:
+            if tellers := self._node.count_publishers(self._told):
+                return f"nothing came on {self._told}, though {tellers} would tell it"
             found = self._found("sensor_msgs/msg/JointState", self._node.count_publishers)
             return f"nobody tells {self._told}; joint states are told on: {found}"
-        lost = [t for t, p in self._publishers.items() if not p.get_subscription_count()]
-        found = self._found("trajectory_msgs/msg/JointTrajectory", self._node.count_subscribers)
-        return f"nobody listens at {', '.join(lost)}; trajectories are listened to at: {found}"
+        if missing:
+            others = ", ".join(sorted(self._others)) or "nothing else"
+            return f"no news of {', '.join(missing)} on {self._told}; it tells of {others}"
+        if lost := [t for t, p in self._publishers.items() if not p.get_subscription_count()]:
+            kind = "trajectory_msgs/msg/JointTrajectory"
+            found = self._found(kind, self._node.count_subscribers)
+            return f"nobody listens at {', '.join(lost)}; trajectories are listened to at: {found}"
+        return f"{self._told} came {len(times)} times in {CONNECT:.0f} s"
 
     def _found(self, kind: str, count: Callable[[str], int]) -> str:
         every = self._node.get_topic_names_and_types()

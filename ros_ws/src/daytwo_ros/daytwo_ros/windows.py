@@ -74,6 +74,7 @@ class Stream:
         self._rates, self._low, self._high, self._period = rates, low, high, period
         self._last: Window | None = None
         self._began, self._goal = -np.inf, np.zeros(len(low))  # of the last window
+        self._resting = True  # the next target is the first, and of no stream yet
 
     def paused(self, now: float) -> bool:
         """Whether it has to `begin` before it goes on: else an arm that was moved meanwhile would
@@ -83,7 +84,9 @@ class Stream:
 
     def begin(self, x: Array, now: float) -> Window:
         """Hold at `x` (dof + 1,), whatever was before."""
-        return self._go(np.array([0.0, HOLD]), np.array([x, x]), np.zeros((2, len(x))), x, now)
+        window = self._go(np.array([0.0, HOLD]), np.array([x, x]), np.zeros((2, len(x))), x, now)
+        self._resting = True
+        return window
 
     def hold(self, x: Array, now: float) -> Window:
         """Come to rest at `x` (dof + 1,), smoothly."""
@@ -98,7 +101,8 @@ class Stream:
         """
         at, v_at = self._now(now)
         v = (goal - self._goal) / max(self._period, now - self._began)
-        if (np.abs(v) > ROUNDING * self._rates.velocity).any():
+        v[-1] = 0.0  # a gripper goes no further than it was told
+        if self._resting or (np.abs(v) > ROUNDING * self._rates.velocity).any():
             v = np.zeros_like(v)
         needed = float((np.abs(goal - at) / self._rates.velocity).max())
         if not v.any():
@@ -107,8 +111,11 @@ class Stream:
                 np.array([0.0, reach]), np.array([at, goal]), np.array([v_at, v]), goal, now
             )
         reach = max(self._period, needed)
-        slow = max(self._period, float((np.abs(v) / self._rates.acceleration).max()))
-        rest = np.clip(goal + 0.5 * slow * v, self._low, self._high)
+        # Each joint comes to rest on its own way of braking, or one that nears its goal while
+        # another is fast would go past it; all in the time of the one that needs longest.
+        braking = np.abs(v) / self._rates.acceleration
+        slow = max(self._period, float(braking.max()))
+        rest = np.clip(goal + 0.5 * braking * v, self._low, self._high)
         t = np.array([0.0, reach, reach + slow])
         return self._go(t, np.array([at, goal, rest]), np.array([v_at, v, 0 * v]), goal, now)
 
@@ -117,5 +124,5 @@ class Stream:
         return self._last.at(now - self._began)
 
     def _go(self, t: Array, x: Array, v: Array, goal: Array, now: float) -> Window:
-        self._last, self._began, self._goal = Window(t, x, v), now, goal
+        self._last, self._began, self._goal, self._resting = Window(t, x, v), now, goal, False
         return self._last
