@@ -1,4 +1,4 @@
-"""What lives in `daytwo_ros` because it needs rclpy, which the library never imports: by its name."""
+"""What lives in `daytwo_ros`, by its name: it needs rclpy, which the library never imports."""
 
 from __future__ import annotations
 

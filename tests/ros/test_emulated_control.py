@@ -1,5 +1,6 @@
 """The emulated controller keeps the real one's rules, and has the gaps that it has."""
 
+import re
 import time
 
 import numpy as np
@@ -10,6 +11,12 @@ pytest.importorskip("rclpy")
 from builtin_interfaces.msg import Duration, Time
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from daytwo.connecting import connected
+from daytwo.curricula.attempts import expert
+from daytwo.hardware.cell import Cell
+from daytwo.hardware.emulators.control import launched
+from daytwo.hardware.opening import open_arm
+from daytwo.sim.arms import load_arm
 from daytwo_ros.emulated_control import flaw
 
 JOINTS = ("a", "b")
@@ -55,8 +62,6 @@ def test_nobody_looks_for_what_is_no_number() -> None:
     ],
 )
 def test_what_breaks_a_rule_is_dropped(message: JointTrajectory, why: str) -> None:
-    import re
-
     assert re.search(why, flaw(message, JOINTS, NOW))
 
 
@@ -69,21 +74,14 @@ def test_what_ended_before_it_came_is_dropped() -> None:
 @pytest.mark.slow
 def test_an_expert_picks_behind_the_governor(sourced) -> None:
     """`--driver ros2_control --host emulated`, with its objects."""
-    from daytwo.connecting import connected
-    from daytwo.curricula.attempts import expert
-    from daytwo.hardware.cell import Cell
-
     with connected("ros2_control", "panda", {"host": "emulated"}) as (arm, source):
         cell = Cell(arm, source, ["pick"])
         came = [cell.attempt(expert, "pick", 0.3, seed).success for seed in (11, 12)]
     assert any(came)
 
 
+@pytest.mark.slow
 def test_it_starts_moves_and_ends(sourced) -> None:
-    from daytwo.hardware.emulators.control import launched
-    from daytwo.hardware.opening import open_arm
-    from daytwo.sim.arms import load_arm
-
     arm = load_arm("so101")
     with launched("ros2_control", "so101") as (domain, control):
         driver, _ = open_arm("ros2_control", arm, {"domain": domain})

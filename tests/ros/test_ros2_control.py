@@ -1,4 +1,4 @@
-"""The ros2_control driver against an emulated controller manager: what goes out, and what is read."""
+"""The ros2_control driver against an emulated controller manager, faults at the wire."""
 
 import contextlib
 import os
@@ -134,6 +134,7 @@ def test_what_goes_out_is_a_few_points_that_rise_and_rest(driver, ear) -> None:
             assert any(len(message.points) == 3 for message in messages), "it was a stream"
 
 
+@pytest.mark.slow
 def test_a_stream_is_followed_closely(driver) -> None:
     with driver:
         off = []
@@ -165,6 +166,7 @@ def test_a_stale_target_is_never_replayed(driver, control, ear) -> None:
         np.testing.assert_allclose(driver.read().q, elsewhere, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_after_a_pause_it_goes_on_from_where_the_arm_is(driver, control, ear) -> None:
     elsewhere = HOME - 0.1
     with driver:
@@ -193,14 +195,13 @@ def test_after_a_pause_it_goes_on_from_where_the_arm_is(driver, control, ear) ->
         stream(driver, HOME - driver.read().q, 0.5)
 
 
+@pytest.mark.slow
 def test_who_does_not_listen_any_more_ends_it_until_it_is_connected_again(driver, control) -> None:
     driver.connect()
     control.ask("unplug")
-    end = time.monotonic() + 3
-    with pytest.raises(DriverError, match="nobody listens at /.* any more; connect again"):
-        while time.monotonic() < end:
-            driver.command(HOME, 1.0)
-            time.sleep(0.01)
+    time.sleep(0.5)
+    with pytest.raises(DriverError, match=r"nobody listens at /.* any more; connect again"):
+        driver.command(HOME, 1.0)
     control.ask("plug")
     time.sleep(0.5)
     with pytest.raises(DriverError, match="connect again"):
@@ -213,6 +214,7 @@ def test_who_does_not_listen_any_more_ends_it_until_it_is_connected_again(driver
     driver.command(HOME, 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [{"silent": True}, {"frozen": True}])
 def test_without_news_old_is_never_read_as_new(driver, control, fault) -> None:
     with driver:
@@ -235,6 +237,7 @@ def test_without_news_old_is_never_read_as_new(driver, control, fault) -> None:
         assert driver.read().valid.all()
 
 
+@pytest.mark.slow
 def test_a_joint_that_nobody_tells_of_grows_old_alone(driver, control) -> None:
     with driver:
         control.faults(dropped="panda_joint4")
@@ -244,6 +247,7 @@ def test_a_joint_that_nobody_tells_of_grows_old_alone(driver, control) -> None:
         assert reading.age_s[3] > 0.1
 
 
+@pytest.mark.slow
 def test_what_an_arm_driver_tells_again_is_not_taken_for_measured(driver, control, ear) -> None:
     with driver:
         control.faults(silent=True)
@@ -256,6 +260,7 @@ def test_what_an_arm_driver_tells_again_is_not_taken_for_measured(driver, contro
         assert driver.read().age_s.min() > 0.15
 
 
+@pytest.mark.slow
 def test_velocities_may_be_missing(driver, control) -> None:
     with driver:
         assert driver.read().dq is not None
@@ -266,6 +271,7 @@ def test_velocities_may_be_missing(driver, control) -> None:
         assert reading.valid.all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
@@ -289,6 +295,7 @@ def test_g7_without_news_the_governor_stops(stage, control, fault, why) -> None:
         arm.disconnect()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_g13_the_arm_rests_soon_after_its_governor_was_killed(stage, control, how) -> None:
     with GuardProcess("panda", "ros2_control", {"domain": stage[0]}) as process:
@@ -316,6 +323,7 @@ def test_g13_the_arm_rests_soon_after_its_governor_was_killed(stage, control, ho
         arm.disconnect()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arm", "settings", "why"),
     [
@@ -332,16 +340,17 @@ def test_g13_the_arm_rests_soon_after_its_governor_was_killed(stage, control, ho
 def test_what_does_not_fit_is_refused_and_what_was_found_is_named(
     stage, monkeypatch: pytest.MonkeyPatch, arm: str, settings: dict, why: str
 ) -> None:
-    monkeypatch.setattr(ros2_control, "CONNECT", 1.0)
+    monkeypatch.setattr(ros2_control, "CONNECT", 2.0)
     driver, _ = open_arm("ros2_control", load_arm(arm), {"domain": stage[0], **settings})
     with pytest.raises(DriverError, match=rf"ros2_control in domain {stage[0]}: {why}"):
         driver.connect()
     assert not driver.connected
 
 
+@pytest.mark.slow
 def test_joint_states_that_come_seldom_are_refused(driver, control) -> None:
     control.faults(every=5)
-    with pytest.raises(DriverError, match="/joint_states comes 2. times a second; .* needs 40"):
+    with pytest.raises(DriverError, match=r"/joint_states comes 2. times a second; .* needs 40"):
         driver.connect()
 
 

@@ -1,4 +1,4 @@
-"""Windows: whatever is asked for, each rises in time, rests at its end and goes on from the last."""
+"""Windows: whatever is asked for, each rises, rests at its end and goes on from the last one."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A machine with ros2_control, emulated: a joint_state_broadcaster and joint_trajectory_controllers.
+"""ros2_control, emulated: a joint_state_broadcaster and joint_trajectory_controllers.
 
 In a ROS domain of its own, whose id is its address. The controllers keep the real one's rules and
 its ways: a message that breaks one is dropped with a line in the log, and nobody looks for NaN.
@@ -16,6 +16,7 @@ from typing import Self
 
 import numpy as np
 import rclpy
+from builtin_interfaces.msg import Duration
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -94,7 +95,7 @@ class Controller:
         self.began = time.monotonic() - (1e-9 * (wall - stamp) if stamp else 0.0)
 
     def commands(self, now: float) -> Array | None:
-        """Where it sends its joints, a period ahead as the real one does; None before any message."""
+        """Where it sends its joints, a period ahead as the real one does; None if nowhere yet."""
         return None if self._playing is None else self._playing.at(now + PERIOD - self.began)[0]
 
 
@@ -261,5 +262,5 @@ class EmulatedControl:
         one.received.clear()
 
 
-def _seconds(duration: object) -> float:
-    return 1e-9 * nanoseconds(duration)  # type: ignore[arg-type]  # it has the same two fields
+def _seconds(duration: Duration) -> float:
+    return 1e-9 * nanoseconds(duration)  # it has the two fields of a stamp

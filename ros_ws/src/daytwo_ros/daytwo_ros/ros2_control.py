@@ -250,8 +250,12 @@ class Ros2ControlDriver(ArmDriver):
     # The graph.
 
     def _open(self, context: Context) -> None:
-        quiet = {"enable_rosout": False, "start_parameter_services": False}
-        self._node: Node = rclpy.create_node(f"daytwo_{self.arm.name}", context=context, **quiet)
+        self._node: Node = rclpy.create_node(
+            f"daytwo_{self.arm.name}",
+            context=context,
+            enable_rosout=False,
+            start_parameter_services=False,
+        )
         self._heard = self._node.create_subscription(
             JointState, self._told, lambda told: self._hear(told, self.now()), STATE
         )
