@@ -212,6 +212,9 @@ def perform(name: str, arm: str, plant: str, parent: int) -> None:
         raise InputError(f"process {parent}, which it belongs to, is gone")
     sys.setswitchinterval(SWITCH)
     hurry(BETWEEN)  # an arm does not wait for other programs
+    # Engines and middleware print: to standard error, so that one line is ours alone.
+    told = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     loaded = load_arm(arm)
     moved = PLANTS[plant](loaded)
     with (
@@ -222,7 +225,8 @@ def perform(name: str, arm: str, plant: str, parent: int) -> None:
         path = str(Path(folder) / "control")
         door.bind(path)
         door.listen()
-        print(json.dumps({"address": emulator.address, "control": path}), flush=True)
+        where = {"address": emulator.address, "control": path}
+        print(json.dumps(where), file=told, flush=True)
         _serve(door, watched, Stage(emulator, moved))
 
 

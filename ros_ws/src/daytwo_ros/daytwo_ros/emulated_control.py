@@ -36,6 +36,7 @@ from daytwo_ros.windows import Window
 
 PERIOD = 0.008  # [s] of the controller manager, as a UR CB3's
 DEPTH = QoSProfile(depth=10)
+QUIET = 10.0  # [s] between two lines of a log, which may be a pipe that nobody reads
 ARM, GRIPPER, BOTH = "joint_trajectory_controller", "gripper_controller", "follower"
 
 
@@ -62,7 +63,7 @@ class Controller:
     def __init__(self, context: Context, name: str, joints: tuple[str, ...]) -> None:
         self.node: Node = rclpy.create_node(name, context=context, enable_rosout=False)
         self.node.declare_parameter("joints", list(joints))
-        self.joints = joints
+        self.joints, self._log = joints, self.node.get_logger()
         self.received: list[JointTrajectory] = []  # since `received` was looked at last
         self._playing: Window | None = None
         self.began = 0.0
@@ -74,7 +75,7 @@ class Controller:
         self.received.append(told)
         wall = time.time_ns()
         if why := flaw(told, self.joints, wall):
-            self.node.get_logger().error(why)  # which is all that is said
+            self._log.error(why, throttle_duration_sec=QUIET)  # which is all that is said
             return
         order = [told.joint_names.index(name) for name in self.joints]
         t = np.array([_seconds(point.time_from_start) for point in told.points])
@@ -88,7 +89,7 @@ class Controller:
             v = None if v is None else np.vstack([0 * self.where, v])
         if not np.isfinite(x).all() or (v is not None and not np.isfinite(v).all()):
             # A real one goes on to the motors with it; what these make of it nobody knows.
-            self.node.get_logger().fatal("a motor was told what is no number")
+            self._log.fatal("a motor was told what is no number", throttle_duration_sec=QUIET)
             return
         stamp = nanoseconds(told.header.stamp)
         self._playing = Window(t, x, v)

@@ -41,7 +41,7 @@ from daytwo_ros.windows import Stream, Window
 
 RATE = 100.0  # windows a second [Hz]
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)  # of windows no old one counts
-CONNECT = 5.0  # [s] the controller may take to be found; a late joiner's first news take 3
+CONNECT = 8.0  # [s] to find the controllers; a late joiner of plain DDS is heard after 3
 ANSWER = 1.0  # [s] it may take to tell its joints
 SLOWEST = 0.025  # [s] from one joint state to the next; a governor stops after 0.03 without
 HEARD = 10  # joint states that show how often they come
