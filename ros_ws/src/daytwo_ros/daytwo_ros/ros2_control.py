@@ -43,7 +43,7 @@ RATE = 100.0  # windows a second [Hz]
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)  # of windows no old one counts
 CONNECT = 8.0  # [s] to find the controllers; a late joiner of plain DDS is heard after 3
 ANSWER = 1.0  # [s] it may take to tell its joints
-SLOWEST = 0.025  # [s] from one joint state to the next; a governor stops after 0.03 without
+SLOWEST = 0.02  # [s] from one joint state to the next; a governor stops after 0.03 without
 HEARD = 10  # joint states that show how often they come
 VALID = 0.05  # [s] that a measurement may be old
 GRIPPER_VALID = 0.2  # [s] that a gripper's may be old
