@@ -227,7 +227,7 @@ def test_without_news_old_is_never_read_as_new(driver, control, fault) -> None:
         first = driver.read()
         time.sleep(0.1)
         second = driver.read()
-        assert second.stamp == pytest.approx(first.stamp, abs=1e-3)
+        assert second.stamp == first.stamp, "or a governor takes it for new"
         assert not first.valid.any()
         np.testing.assert_allclose(second.age_s - first.age_s, 0.1, atol=0.05)
         time.sleep(0.5)
