@@ -11,7 +11,6 @@ Nothing here spins: messages are taken when they are asked for, in the caller's 
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +34,8 @@ from daytwo.hardware.driver import ArmDriver, Array, Health, Reading
 from daytwo.sim.arms import Arm
 from daytwo.sim.rates import Rates
 from daytwo_ros.environment import settle
-from daytwo_ros.joints import RETOLD, finger_span, opening_of
+from daytwo_ros.joints import finger_span, opening_of
+from daytwo_ros.measured import Measured
 from daytwo_ros.qos import STATE
 from daytwo_ros.windows import Stream, Window
 
@@ -88,7 +88,8 @@ class Ros2ControlDriver(ArmDriver):
         if gripper == controller:
             raise InputError(f"gripper: '{gripper}' is the arm's controller, too; give {WITH_ARM}")
         self._told, self._host, self._domain = joint_states, host, domain
-        fingers = () if gripper == NONE else arm.gripper.joints
+        self._grips = gripper != NONE
+        fingers = arm.gripper.joints if self._grips else ()
         self._names = (*arm.joints, *fingers)
         self._index = {name: i for i, name in enumerate(self._names)}
         self._topics = {controller: self._names}  # and the joints that are told there
@@ -116,12 +117,7 @@ class Ros2ControlDriver(ArmDriver):
         if self.connected:
             return
         settle(self._host)
-        n = len(self._names)
-        self._x, self._dx = np.full((2, n), np.nan)
-        self._at = np.full(n, -np.inf)  # [s] when each was heard of last
-        self._stamps: list[object] = [None] * n  # that it had then
-        self._others: set[str] = set()  # joints that are told of, and not ours
-        self._last, self._between = math.nan, math.inf  # [s] of and between joint states
+        self._measured = Measured(self._names)
         self._stream, self._ended = self._new_stream(), ""
         self._context = Context()
         silent = SignalHandlerOptions.NO
@@ -137,24 +133,21 @@ class Ros2ControlDriver(ArmDriver):
     def read(self) -> Reading:
         self._check_connected()
         self._take()
-        now, dof = self.now(), len(self.arm.joints)
-        ages = np.maximum(now - self._at, 0.0)
+        measured, dof = self._measured, len(self.arm.joints)
+        ages = np.maximum(self.now() - measured.at, 0.0)
         if ages[:dof].min() > SILENT:
             raise self._error(f"{self._told} is silent for {ages[:dof].min():.2f} s")
-        told = (
-            len(ages) > dof
-        )  # whether there is a gripper; where there is none, it is the arm's age
-        limit = GRIPPER_VALID if told else VALID
-        age_s = np.append(ages[:dof], ages[dof:].max() if told else ages.min())
-        velocities = self._dx[:dof].copy()
+        # A gripper that nobody tells of is as old as the arm.
+        gripper, limit = (ages[dof:].max(), GRIPPER_VALID) if self._grips else (ages.min(), VALID)
+        age_s, velocities = np.append(ages[:dof], gripper), measured.v[:dof].copy()
         unknown = np.full(dof + 1, np.nan)
         return Reading(
-            q=self._x[:dof].copy(),
+            q=measured.x[:dof].copy(),
             dq=velocities if np.isfinite(velocities).all() else None,
             opening=self._share() * self.arm.gripper.max_opening,
             valid=age_s <= np.append(np.full(dof, VALID), limit),
             age_s=age_s,
-            stamp=float(self._at.max()),  # to the bit: a governor sees by it what is no news
+            stamp=float(measured.at.max()),  # to the bit: by it a governor sees what is no news
             health=Health(unknown, unknown, (*[self._ended] * dof, "")),
         )
 
@@ -176,10 +169,8 @@ class Ros2ControlDriver(ArmDriver):
             self._close()
 
     def _send(self, command: Array) -> None:
-        if not self._ended:
-            for topic, publisher in self._publishers.items():
-                if publisher.get_subscription_count() == 0:
-                    self._ended = f"nobody listens at {topic} any more"
+        if lost := self._unheard():
+            self._ended = f"nobody listens at {', '.join(lost)} any more"
         if self._ended:
             raise self._error(f"{self._ended}; connect again")
         now = self.now()
@@ -199,40 +190,21 @@ class Ros2ControlDriver(ArmDriver):
     # What is measured.
 
     def _take(self) -> None:
-        """All joint states that have come, the oldest first."""
-        with self._heard.handle:
-            while taken := self._heard.handle.take_message(JointState, False):
-                told, info = taken
-                # It may have waited. The wall clock, by which that is told, may have jumped.
-                waited = 1e-9 * (time.time_ns() - info["received_timestamp"])
-                self._hear(told, self.now() - max(waited, 0.0))
-
-    def _hear(self, told: JointState, at: float) -> None:
-        if told.header.frame_id == RETOLD:
-            return  # an arm_driver's, which heard it here
-        velocities = told.velocity if len(told.velocity) == len(told.name) else None
-        stamp = (told.header.stamp.sec, told.header.stamp.nanosec)
-        for k, (name, x) in enumerate(zip(told.name, told.position, strict=False)):
-            i = self._index.get(name)
-            if i is None:
-                self._others.add(name)
-            # The same time again is no news; some leave it 0.
-            elif math.isfinite(x) and (stamp == (0, 0) or stamp != self._stamps[i]):
-                self._x[i], self._at[i], self._stamps[i] = x, at, stamp
-                self._dx[i] = math.nan if velocities is None else velocities[k]
+        self._measured.take(self._heard)
 
     def _fresh(self, now: float) -> bool:
         dof = len(self.arm.joints)
-        return bool((now - self._at[:dof]).max() <= VALID)
+        return bool((now - self._measured.at[:dof]).max() <= VALID)
 
     def _share(self) -> float:
-        fingers = self._x[len(self.arm.joints) :]
-        if not len(fingers):
+        if not self._grips:
             return 1.0
-        return opening_of(self.arm.gripper, fingers.tolist()) / self.arm.gripper.max_opening
+        fingers = self._measured.x[len(self.arm.joints) :].tolist()
+        return opening_of(self.arm.gripper, fingers) / self.arm.gripper.max_opening
 
     def _present(self) -> Array:
-        return np.append(self._x[: len(self.arm.joints)], np.clip(self._share(), 0.0, 1.0))
+        q = self._measured.x[: len(self.arm.joints)]
+        return np.append(q, np.clip(self._share(), 0.0, 1.0))
 
     # What is sent.
 
@@ -257,7 +229,7 @@ class Ros2ControlDriver(ArmDriver):
             start_parameter_services=False,
         )
         self._heard = self._node.create_subscription(
-            JointState, self._told, lambda told: self._hear(told, self.now()), STATE
+            JointState, self._told, lambda told: self._measured.hear(told, self.now()), STATE
         )
         self._publishers: dict[str, Publisher] = {
             topic: self._node.create_publisher(JointTrajectory, topic, NEWEST)
@@ -272,20 +244,16 @@ class Ros2ControlDriver(ArmDriver):
             rclpy.shutdown(context=context)
 
     def _find(self) -> None:
-        end, times = self.now() + CONNECT, []
-        while True:
-            before = float(self._at.max())
-            self._take()
-            if (newest := float(self._at.max())) > before:
-                times.append(newest)
-            listened = all(p.get_subscription_count() for p in self._publishers.values())
-            missing = [n for n, at in zip(self._names, self._at, strict=True) if at == -np.inf]
-            if not missing and listened and len(times) > HEARD:
-                break
+        """Wait for joint states and controllers, and refuse what does not fit the arm."""
+        end, times, measured = self.now() + CONNECT, [-np.inf], self._measured
+        while measured.missing or len(times) < HEARD or self._unheard():
             if self.now() > end:
-                raise self._error(self._absent(missing, times))
+                raise self._error(self._absent(len(times) - 1))
             time.sleep(0.002)
-        between = float(np.median(np.diff(times)))
+            self._take()
+            if (newest := float(measured.at.max())) > times[-1]:
+                times.append(newest)
+        between = float(np.median(np.diff(times[1:])))
         if between > SLOWEST:
             raise self._error(
                 f"{self._told} comes {1 / between:.0f} times a second; a governor needs "
@@ -297,21 +265,26 @@ class Ros2ControlDriver(ArmDriver):
         if not self._fresh(self.now()):
             raise self._error(f"{self._told} fell silent")
 
-    def _absent(self, missing: list[str], times: list[float]) -> str:
+    def _unheard(self) -> list[str]:
+        """Topics at which nobody listens."""
+        return [t for t, p in self._publishers.items() if p.get_subscription_count() == 0]
+
+    def _absent(self, came: int) -> str:
         """What was not found, and what was."""
-        if not times and not self._others:
+        measured = self._measured
+        if not came and not measured.others:
             if tellers := self._node.count_publishers(self._told):
                 return f"nothing came on {self._told}, though {tellers} would tell it"
             found = self._found("sensor_msgs/msg/JointState", self._node.count_publishers)
             return f"nobody tells {self._told}; joint states are told on: {found}"
-        if missing:
-            others = ", ".join(sorted(self._others)) or "nothing else"
-            return f"no news of {', '.join(missing)} on {self._told}; it tells of {others}"
-        if lost := [t for t, p in self._publishers.items() if not p.get_subscription_count()]:
+        if measured.missing:
+            others = ", ".join(sorted(measured.others)) or "nothing else"
+            return f"no news of {', '.join(measured.missing)} on {self._told}; it tells of {others}"
+        if lost := self._unheard():
             kind = "trajectory_msgs/msg/JointTrajectory"
             found = self._found(kind, self._node.count_subscribers)
             return f"nobody listens at {', '.join(lost)}; trajectories are listened to at: {found}"
-        return f"{self._told} came {len(times)} times in {CONNECT:.0f} s"
+        return f"{self._told} came {came} times in {CONNECT:.0f} s"
 
     def _found(self, kind: str, count: Callable[[str], int]) -> str:
         every = self._node.get_topic_names_and_types()
