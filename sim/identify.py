@@ -96,7 +96,7 @@ class Identifier:
         )
         engine.pose_offset = guesses
         q = trace.q
-        engine.reset(ids, np.tile(q[0], (n, 1)), truth, Context(np.ones(n), np.ones(n)))
+        engine.reset(ids, np.tile(q[0], (n, 1)), truth, Context.nominal(n))
         # A servo that is to move at dq without force is sent this far ahead.
         lead = np.divide(self.arm.kd, self.arm.kp)
         lead_grip = self.arm.gripper.kd / self.arm.gripper.kp

@@ -90,3 +90,19 @@ def observe(
     obs[:, at["descriptor"]] = descriptors
     obs[:, at["time_left"]] = time_left[:, None]
     return obs
+
+
+def uncorrected(
+    obs: NDArray[np.float32], correction: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Observations (n, OBS_DIM) as they were told, before a correction (n, 6) was taken off:
+    camera x, y, z [m], target x, y [m] and yaw [rad].
+    """
+    obs, at = obs[:, :OBS_DIM].copy(), OBSERVATION
+    camera, target = correction[:, :3], correction[:, 3:].copy()
+    target[:, 2] = 0.0
+    for i in range(N_OBJECTS):
+        obs[:, at[f"ee_to_object{i}"]] += camera * obs[:, at[f"present{i}"]]
+    obs[:, at["ee_to_goal"]] += camera + target
+    obs[:, at["object_to_goal"]] += target * obs[:, at["present0"]]
+    return obs

@@ -76,6 +76,7 @@ class Task(ABC):
     n_objects: ClassVar[int]
     descriptor: ClassVar[NDArray[np.int8]]
     needs_grasp: ClassVar[bool] = False
+    goal_is_told: ClassVar[bool] = True  # False: it rides on an object, and is seen
 
     def __init__(self, arm: Arm) -> None:
         self.arm = arm

@@ -21,7 +21,7 @@ from daytwo.sim.world import World
 
 ARMS = ("panda", "ur5e", "so101")
 TASKS = ("reach", "push", "pick", "place", "stack")
-PLAIN = Context(np.ones(1), np.ones(1))
+PLAIN = Context.nominal(1)
 
 
 @pytest.fixture
@@ -74,9 +74,9 @@ def test_the_arm_moves_as_in_mujoco(name: str) -> None:
     here, there = tool_path(arm, bullet, PLAIN), tool_path(arm, mujoco, PLAIN)
     lag = np.linalg.norm(there - asked, axis=1).mean()
     assert np.linalg.norm(here - there, axis=1).max() < 0.15 * lag
-    soft = Context(stiffness=np.array([0.5]), damping=np.array([1.0]))
+    soft = Context.nominal(1, stiffness=np.array([0.5]))
     assert np.linalg.norm(tool_path(arm, bullet, soft) - asked, axis=1).mean() > 1.2 * lag
-    damped = Context(stiffness=np.array([1.0]), damping=np.array([2.0]))
+    damped = Context.nominal(1, damping=np.array([2.0]))
     assert np.linalg.norm(tool_path(arm, bullet, damped) - asked, axis=1).mean() > 1.2 * lag
     bullet.close()
 
