@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daytwo.curricula.attempts import AT_ONCE, EXAM, PROBE, Act, Exercises, attempt
+from daytwo.curricula.attempts import AT_ONCE, EXAM, PROBE, Act, Begun, Exercises, attempt
 from daytwo.curricula.textbook import ExamPaper, Textbook
 from daytwo.curricula.wilson import wilson
 from daytwo.sim.arms import Arm
+from daytwo.sim.context import Ranges
 from daytwo.sim.world import World
 
 _PAPER = 2**17  # seeds set aside for one paper; no paper asks for as many attempts
@@ -64,23 +65,31 @@ class Exam:
         papers: what is asked, one paper a task.
         threads: of the physics; 0 uses every core. The result does not depend on it.
         space: the seed space the questions come from.
+        ranges: of what the questions hide; None: see `World`.
 
     Raises:
         InputError: the arm cannot do a task.
     """
 
     def __init__(
-        self, arm: Arm, papers: Sequence[ExamPaper], threads: int = 0, space: int = EXAM
+        self,
+        arm: Arm,
+        papers: Sequence[ExamPaper],
+        threads: int = 0,
+        space: int = EXAM,
+        ranges: Ranges | None = None,
     ) -> None:
         self.tasks = tuple(paper.task for paper in papers)
         self.exercises = questions(papers, space)
-        self.world = World(arm, self.tasks, min(AT_ONCE, len(self.exercises)), threads)
+        n = min(AT_ONCE, len(self.exercises))
+        self.world = World(arm, self.tasks, n, threads, ranges=ranges)
 
     def sit(
         self,
         act: Act,
         tasks: Sequence[str] | None = None,
         done: Callable[[int], None] | None = None,
+        begun: Begun | None = None,
     ) -> list[ExamRow]:
         """Attempt every question once; the same `act` gives the same rows every time.
 
@@ -88,6 +97,7 @@ class Exam:
             act: the examinee, e.g. `by(policy)` or `expert`.
             tasks: sit only these tasks' papers.
             done: called with the number of attempts that have ended since it was last called.
+            begun: called when attempts have just begun.
         """
         asked = [i for i, name in enumerate(self.tasks) if tasks is None or name in tasks]
         chosen = np.isin(self.exercises.task, asked)
@@ -96,7 +106,7 @@ class Exam:
             self.exercises.difficulty[chosen],
             self.exercises.seed[chosen],
         )
-        success = attempt(self.world, exercises, act, done=done)
+        success = attempt(self.world, exercises, act, done=done, begun=begun)
         return [ExamRow.of(self.tasks[i], success[exercises.task == i]) for i in asked]
 
 
@@ -113,4 +123,4 @@ def probe(arm: Arm, textbook: Textbook, threads: int = 0) -> Exam:
         ExamPaper(task=task, difficulty=bounds[task], attempts=textbook.probe.attempts, seed=i)
         for i, task in enumerate(textbook.tasks)
     ]
-    return Exam(arm, papers, threads, space=PROBE)
+    return Exam(arm, papers, threads, space=PROBE, ranges=textbook.context)

@@ -13,9 +13,11 @@ from daytwo.curricula.textbook import Textbook
 from daytwo.errors import InputError
 from daytwo.memory.episodes import Episode
 from daytwo.sim.arms import Arm
+from daytwo.sim.believed import Blur
 from daytwo.sim.world import StepResult, World
 
 _SPARE = 1.25  # attempts made for each example wanted: experts fail now and then
+_SPARE_HIDDEN = 3.0  # likewise where conditions are hidden: experts know no delay
 _TREMOR = 0.2  # standard deviation of the noise on the actions of a trembling hand
 
 
@@ -70,7 +72,8 @@ def worked_examples(arm: Arm, textbook: Textbook, seed: int, threads: int = 0) -
     wanted = [exercise for _, exercise in textbook.exercises() if exercise.worked_examples]
     if not wanted:
         return []
-    tries = [int(np.ceil(exercise.worked_examples * _SPARE)) + 4 for exercise in wanted]
+    spare = _SPARE if textbook.context is None else _SPARE_HIDDEN
+    tries = [int(np.ceil(exercise.worked_examples * spare)) + 4 for exercise in wanted]
     tasks = textbook.tasks
     exercises = Exercises(
         task=np.repeat([tasks.index(exercise.task) for exercise in wanted], tries),
@@ -79,9 +82,11 @@ def worked_examples(arm: Arm, textbook: Textbook, seed: int, threads: int = 0) -
         ),
         seed=EXAMPLES + rng.integers(2**32, size=sum(tries)),
     )
-    world = World(arm, tasks, min(AT_ONCE, len(exercises)), threads)
+    world = World(arm, tasks, min(AT_ONCE, len(exercises)), threads, ranges=textbook.context)
     recorder = Recorder(world)
-    success = attempt(world, exercises, _trembling(rng), recorder)
+    # Experts, too, act on what is believed: what they show when unsure is worth seeing.
+    begun = None if textbook.context is None else Blur(seed)
+    success = attempt(world, exercises, _trembling(rng, begun), recorder, begun=begun)
 
     episodes: list[Episode] = []
     start = 0
@@ -98,8 +103,8 @@ def worked_examples(arm: Arm, textbook: Textbook, seed: int, threads: int = 0) -
     return episodes
 
 
-def _trembling(rng: np.random.Generator) -> Act:
-    """The expert, with a trembling hand in every other simulation.
+def _trembling(rng: np.random.Generator, blur: Blur | None) -> Act:
+    """The expert, with a trembling hand in every other simulation, and wavering beliefs.
 
     Examples that were knocked off course show how to come back (Laskey et al., DART, 2017).
     What is recorded is what was done, tremor included.
@@ -107,6 +112,8 @@ def _trembling(rng: np.random.Generator) -> Act:
 
     def act(world: World, observation: NDArray[np.float32]) -> NDArray[np.floating]:
         action = expert(world, observation)
+        if blur is not None:
+            blur.waver(world)
         tremor = _TREMOR * rng.standard_normal(action.shape)
         tremor[::2] = 0.0
         return np.clip(action + tremor, -1.0, 1.0)

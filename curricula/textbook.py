@@ -10,6 +10,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from daytwo.errors import InputError
+from daytwo.sim.context import Ranges
 from daytwo.sim.tasks import task_names
 
 HERE = Path(__file__).resolve().parent
@@ -94,6 +95,8 @@ class Textbook(_Page):
     simulations: int = Field(128, ge=1, le=4096, description="attempts practised at once")
     chapters: tuple[Chapter, ...] = Field(min_length=1)
     exam: tuple[ExamPaper, ...] = Field(min_length=1)
+    context: Ranges | None = Field(None, description="what a trial may hide")
+    exam_context: Ranges | None = Field(None, description="likewise, beyond it, for adaptation")
     probe: Probe = Probe()
     budget: Budget = Budget()
 

@@ -8,6 +8,8 @@ are told what is true as well (asymmetric actor-critic: Pinto et al., RSS 2018).
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -17,6 +19,8 @@ from daytwo.sim.state import Array
 
 PRIOR = 1.0 / np.sqrt(3.0)  # spread of what may be anything from -1 to 1
 SUREST = 0.03  # nobody is surer than this
+WAVERS, LEARNS = 0.2, 0.01  # chance at a step to believe otherwise; of offsets, too
+NOTHING, EVERYTHING = 0.3, 0.15  # shares of attempts that begin with knowing so much
 OFFSETS = ("camera_x", "camera_y", "camera_z", "target_x", "target_y", "target_yaw")
 
 
@@ -88,19 +92,60 @@ class Believed:
         return np.concatenate([told, self.spread, truth], axis=1, dtype=np.float32)
 
 
-def blurred(truth: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Beliefs that are unsure on purpose, mean and spread (k, c) each, of what is true (k, c).
+class Blur:
+    """Lets arms believe what is true, blurred on purpose, when their attempts begin.
 
     As sure as one may become between knowing nothing and knowing all, and as far off as one then
     is: a policy that meets them all learns what to do when unsure, and what when sure (Yu et al.,
     "Preparing for the unknown: learning a universal policy with online system identification",
     RSS 2017, with the estimator's error in it).
+
+    Args:
+        seed: of the blur.
     """
-    k, c = truth.shape
-    noise = np.exp(rng.uniform(np.log(SUREST), np.log(4.0), size=(k, c)))
-    noise = np.where(rng.random((k, 1)) < 0.25, np.inf, noise)  # the first attempt of a trial
-    noise = np.where(rng.random((k, 1)) < 0.15, SUREST, noise)
-    trust = PRIOR**2 / (PRIOR**2 + noise**2)  # of a measurement with so much noise
-    measured = truth + np.where(np.isinf(noise), 0.0, noise) * rng.standard_normal((k, c))
-    spread = PRIOR * np.sqrt(1.0 - trust)
-    return trust * measured, np.maximum(spread, SUREST)
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng([seed, 1])
+
+    def __call__(self, world: Blurrable, ids: NDArray[np.int64]) -> None:
+        """Of simulations `ids` (k,)."""
+        assert world.believed is not None, "this world hides nothing"
+        truth = world.believed.scaled(world.context.take(ids))
+        world.believe(ids, *self.of(truth))
+
+    def waver(self, world: Blurrable) -> None:
+        """Some arms come to believe something else, as they do who go on feeling: often of what
+        is no offset (also lest a whole example be told by its belief), seldom of all.
+        """
+        assert world.believed is not None, "this world hides nothing"
+        believed = world.believed
+        u = self._rng.random(len(believed.mean))
+        ids = np.flatnonzero(u < WAVERS)
+        if len(ids) == 0:
+            return
+        mean, spread = self.of(believed.scaled(world.context.take(ids)))
+        kept = np.isin(believed.names, OFFSETS) & (u[ids, None] > LEARNS)
+        world.believe(
+            ids,
+            np.where(kept, believed.mean[ids], mean),
+            np.where(kept, believed.spread[ids], spread),
+        )
+
+    def of(self, truth: Array) -> tuple[Array, Array]:
+        """Mean and spread (k, c) each, of what is true (k, c)."""
+        rng, (k, c) = self._rng, truth.shape
+        noise = np.exp(rng.uniform(np.log(SUREST), np.log(4.0), size=(k, c)))
+        u = rng.random((k, 1))
+        noise = np.where(u < NOTHING, np.inf, np.where(u > 1 - EVERYTHING, SUREST, noise))
+        trust = PRIOR**2 / (PRIOR**2 + noise**2)  # in a measurement with so much noise
+        measured = truth + np.where(np.isinf(noise), 0.0, noise) * rng.standard_normal((k, c))
+        return trust * measured, np.maximum(PRIOR * np.sqrt(1.0 - trust), SUREST)
+
+
+class Blurrable(Protocol):
+    """Of a world (`daytwo.sim.world.World`), what its arms' beliefs need."""
+
+    believed: Believed | None
+    context: Context
+
+    def believe(self, ids: ArrayLike, mean: Array, spread: Array) -> None: ...

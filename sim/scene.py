@@ -119,6 +119,7 @@ def _table(spec: mujoco.MjSpec, arm: Arm) -> None:
 def _object(spec: mujoco.MjSpec, i: int) -> None:
     body = spec.worldbody.add_body(name=f"object{i}", pos=(0.5, 1.0 + 0.2 * i, 0.5))
     body.gravcomp = NO_GRAVCOMP
+    body.simple = False  # its centre of mass is one of the things that are hidden
     body.add_freejoint(name=f"object{i}")
     body.add_geom(
         name=f"object{i}",

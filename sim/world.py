@@ -18,7 +18,7 @@ from daytwo.sim.believed import PRIOR, Believed
 from daytwo.sim.context import MAX_DELAY, NAMES, Context, Ranges
 from daytwo.sim.engine import Engine, MujocoEngine
 from daytwo.sim.kinematics import Chain, tool_down, tool_yaw
-from daytwo.sim.observation import observe
+from daytwo.sim.observation import OBS_DIM, observe
 from daytwo.sim.predicates import evaluate
 from daytwo.sim.scene import CONTROL_HZ, N_OBJECTS
 from daytwo.sim.state import Array, State, wrap
@@ -108,6 +108,11 @@ class World:
         self._noise_at = np.zeros(n, dtype=np.int64)
         if engine is None:
             self.reset(np.arange(n), np.zeros(n, dtype=np.int64), np.zeros(n), np.arange(n))
+
+    @property
+    def obs_dim(self) -> int:
+        """Elements of an observation."""
+        return OBS_DIM + (0 if self.believed is None else self.believed.size)
 
     def reset(
         self,
