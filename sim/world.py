@@ -78,7 +78,7 @@ class World:
         self.horizons = np.array([task.horizon for task in self.tasks])
         self.descriptors = np.stack([task.descriptor for task in self.tasks])
         self.ranges = ranges
-        self.believed = ranges and Believed(ranges, n)
+        self.believed = Believed(ranges, n) if ranges and ranges.hidden else None
         self.chain = Chain(arm)
         n_objects = max(task.n_objects for task in self.tasks)
         self.engine: Engine = engine or MujocoEngine(arm, n, n_objects, threads)
