@@ -74,7 +74,8 @@ class World:
         self.descriptors = np.stack([task.descriptor for task in self.tasks])
         self.chain = Chain(arm)
         n_objects = max(task.n_objects for task in self.tasks)
-        self.engine: Engine = engine or MujocoEngine(arm, n, n_objects, threads)
+        fixtures = sorted({task.fixture for task in self.tasks} - {""})
+        self.engine: Engine = engine or MujocoEngine(arm, n, n_objects, threads, fixtures)
         if self.engine.n_objects < n_objects:
             raise InputError(
                 f"tasks: {', '.join(tasks)} need {n_objects} objects; the engine holds "
@@ -127,7 +128,11 @@ class World:
         self._rows = [np.flatnonzero(self.task == i) for i in range(len(self.tasks))]
         self._q_command[ids], self._yaw_start[ids] = q, tool_yaw(R_ee)
         state = self.state
-        state.half[ids], state.p_goal[ids] = placement.half, placement.p_goal
+        state.half[ids], state.stretch[ids] = placement.half, placement.stretch
+        state.p_goal[ids], state.yaw_goal[ids] = placement.p_goal, placement.yaw_goal
+        state.fixture[ids], state.p_fixture[ids] = placement.fixture, placement.p_fixture
+        state.yaw_fixture[ids] = placement.yaw_fixture
+        state.fixture_size[ids] = placement.fixture_size
         state.p_command[ids], state.yaw_command[ids] = p_ee, self._yaw_start[ids]
         self._measure()
         state.v_ee[ids] = 0.0
