@@ -186,14 +186,15 @@ class ContextWriter:
     def write(self, ids: NDArray[np.int64], placement: Placement, context: Context) -> None:
         """Give simulations `ids` (k,) their objects' properties and hidden conditions."""
         for i, (geom, body) in enumerate(zip(self._geoms, self._bodies, strict=True)):
-            half, mass = placement.half[:, i], placement.mass[:, i] * context.mass
-            absent = half == 0
-            side = np.where(absent, 0.02, half)
-            self.size[ids, geom] = side[:, None]
+            mass, absent = placement.mass[:, i] * context.mass, ~placement.free[:, i]
+            side = np.where(absent, 0.02, placement.half[:, i])
+            tall = side * placement.stretch[:, i]
+            self.size[ids, geom] = np.stack([side, side, tall], axis=1)
             self.friction[ids, geom, 0] = placement.friction[:, i] * context.friction
             self.mass[ids, body] = mass
-            # A solid cube: m (2h)^2 / 6 about each axis.
-            self.inertia[ids, body] = (mass * (2 * side) ** 2 / 6)[:, None]
+            # A solid box: m (a^2 + b^2) / 3 about each axis, of the other two half-sizes.
+            level = mass * (side**2 + tall**2) / 3
+            self.inertia[ids, body] = np.stack([level, level, 2 * mass * side**2 / 3], axis=1)
             self.gravcomp[ids, body] = np.where(absent, 1.0, NO_GRAVCOMP)  # absent: it floats
             if i == 0:
                 self.centre[ids, body, 0] = context.com * side

@@ -9,13 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from daytwo.sim.fixtures import HOLE, RIM, code, turned
 from daytwo.sim.state import State
 
-PREDICATES = ("ee_at_goal", "object_at_goal", "lifted", "released", "on_object")
+PREDICATES = ("ee_at_goal", "object_at_goal", "lifted", "released", "on_object", "inserted")
 
 TOLERANCE = 0.02  # [m] distance from the goal that counts as there
 STILL = 0.08  # [m/s] an object slower than this rests
 LIFTED = 0.012  # [m] clearance between table and cube from which it counts as lifted
+DEEP = 0.010  # [m] below the rim, from which a peg counts as inserted
 CLEAR = 0.006  # [m] how much wider than the cube an open gripper must be to have let go
 
 
@@ -23,16 +25,20 @@ def evaluate(state: State) -> NDArray[np.bool_]:
     """Truth of each predicate, (n, len(PREDICATES))."""
     cube, base = state.p_object[:, 0], state.p_object[:, 1]
     half, base_half = state.half[:, 0], state.half[:, 1]
+    half_z, base_half_z = state.half_z[:, 0], state.half_z[:, 1]
     ee_at_goal = distance(state.p_ee, state.p_goal) < TOLERANCE
     slow = np.linalg.norm(state.v_object[:, 0], axis=1) < STILL
     at_goal = (distance(cube, state.p_goal) < TOLERANCE) & slow & (half > 0)
-    lifted = cube[:, 2] - half > LIFTED
+    lifted = cube[:, 2] - half_z > LIFTED
     let_go = state.opening > 2 * half + CLEAR
     released = let_go | (distance(state.p_ee, cube) > 3 * half + 0.02)
-    above = np.abs(cube[:, 2] - base[:, 2] - half - base_half) < 0.008
+    above = np.abs(cube[:, 2] - base[:, 2] - half_z - base_half_z) < 0.008
     beside = np.max(np.abs(cube[:, :2] - base[:, :2]), axis=1)
     on_object = above & (beside < base_half) & (base_half > 0)
-    return np.stack([ee_at_goal, at_goal, lifted, released, on_object], axis=1)
+    inside_hole = np.abs(turned(cube - state.p_fixture, -state.yaw_fixture)) < 0.5 * HOLE
+    deep = cube[:, 2] - half_z < RIM - DEEP
+    inserted = (state.fixture == code("socket")) & inside_hole[:, :2].all(axis=1) & deep
+    return np.stack([ee_at_goal, at_goal, lifted, released, on_object, inserted], axis=1)
 
 
 def descriptor(*required: str, forbidden: tuple[str, ...] = ()) -> NDArray[np.int8]:

@@ -81,7 +81,8 @@ class World:
         self.believed = Believed(ranges, n) if ranges and ranges.hidden else None
         self.chain = Chain(arm)
         n_objects = max(task.n_objects for task in self.tasks)
-        self.engine: Engine = engine or MujocoEngine(arm, n, n_objects, threads)
+        fixtures = sorted({task.fixture for task in self.tasks} - {""})
+        self.engine: Engine = engine or MujocoEngine(arm, n, n_objects, threads, fixtures)
         if self.engine.n_objects < n_objects:
             raise InputError(
                 f"tasks: {', '.join(tasks)} need {n_objects} objects; the engine holds "
@@ -99,8 +100,8 @@ class World:
         self._potential = np.zeros(n)
         self._rows: list[NDArray[np.int64]] = []
         self.context = Context.nominal(n)
-        # What is seen less what is true beyond the engine's offset: a wrongly taught target (x, y)
-        # less what is believed of it.
+        # What is told less what is true beyond the engine's offset: a wrongly taught target (x, y
+        # [m] and yaw [rad]) less what is believed of it.
         self.target_offset = np.zeros((n, 3))
         self.correction = np.zeros((n, 6))  # taken off what is told: camera x y z, target x y yaw
         self._fixed_goal = np.array([task.goal_is_told for task in self.tasks])
@@ -160,6 +161,7 @@ class World:
         told = self._fixed_goal[task]
         self.target_offset[ids, 0] = context.target_x * told
         self.target_offset[ids, 1] = context.target_y * told
+        self.target_offset[ids, 2] = context.target_yaw * told
         self.correction[ids] = 0.0
         if self.believed is not None:
             self.believed.set(ids, 0.0, PRIOR)
@@ -170,8 +172,13 @@ class World:
         self._rows = [np.flatnonzero(self.task == i) for i in range(len(self.tasks))]
         self._q_command[ids], self._yaw_start[ids] = q, tool_yaw(R_ee)
         state = self.state
-        state.half[ids] = placement.half
-        state.p_goal[ids] = placement.p_goal + self.target_offset[ids]
+        state.half[ids], state.stretch[ids] = placement.half, placement.stretch
+        offset = self.target_offset[ids]
+        state.p_goal[ids] = placement.p_goal + offset * (1.0, 1.0, 0.0)
+        state.yaw_goal[ids] = placement.yaw_goal + offset[:, 2]
+        state.fixture[ids], state.p_fixture[ids] = placement.fixture, placement.p_fixture
+        state.yaw_fixture[ids] = placement.yaw_fixture
+        state.fixture_size[ids] = placement.fixture_size
         state.p_command[ids], state.yaw_command[ids] = p_ee, self._yaw_start[ids]
         self._measure()
         state.v_ee[ids] = 0.0
@@ -255,16 +262,23 @@ class World:
         camera, target = np.split(correction - self.correction[ids], 2, axis=1)
         self.correction[ids] = correction
         self.engine.pose_offset[ids] -= camera
-        self.target_offset[ids, :2] -= target[:, :2]
+        self.target_offset[ids] -= target
         state = self.state
         state.p_object[ids] -= camera[:, None]
         state.p_goal[ids] -= camera
+        state.p_fixture[ids] -= camera
         state.p_goal[ids, :2] -= target[:, :2]
+        state.yaw_goal[ids] -= target[:, 2]
 
     def _truth(self, state: State, rows: slice | NDArray[np.int64]) -> State:
         """The state of simulations `rows` as it is, not as it is told."""
         state = state.moved(-self.engine.pose_offset[rows])
-        return replace(state, p_goal=state.p_goal - self.target_offset[rows])
+        offset = self.target_offset[rows]
+        return replace(
+            state,
+            p_goal=state.p_goal - offset * (1.0, 1.0, 0.0),
+            yaw_goal=state.yaw_goal - offset[:, 2],
+        )
 
     def _delayed(self, q_target: Array, gripper: Array) -> tuple[Array, Array]:
         """What reaches the servos now: joint targets (n, dof) and gripper (n,), 0 shut .. 1 open."""

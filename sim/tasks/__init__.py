@@ -5,6 +5,7 @@ from __future__ import annotations
 from daytwo.errors import InputError
 from daytwo.sim.arms import Arm
 from daytwo.sim.tasks.base import Placement, Task
+from daytwo.sim.tasks.insert import Insert
 from daytwo.sim.tasks.pick import Pick
 from daytwo.sim.tasks.place import Place
 from daytwo.sim.tasks.push import Push
@@ -13,7 +14,7 @@ from daytwo.sim.tasks.stack import Stack
 from daytwo.sim.tasks.unstack import Unstack
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Reach, Push, Pick, Place, Unstack, Stack)
+    task.name: task for task in (Reach, Push, Pick, Place, Unstack, Stack, Insert)
 }
 
 
