@@ -100,7 +100,9 @@ def study(seed: int, log, **teacher: Any) -> list[dict[str, Any]]:
     t = make_teacher(b)
     exam, trial = Exam(arm, b.exam, threads=1), probe(arm, b, threads=1)
     env = BatchVecEnv(arm, b.tasks, b.simulations, t, threads=1)
-    learner = Learner(env, demos=worked_examples(arm, b, seed), scale=SCALE, seed=seed, device="cpu")
+    learner = Learner(
+        env, demos=worked_examples(arm, b, seed), scale=SCALE, seed=seed, device="cpu"
+    )
     watch = Watch(learner, t, trial, exam, log)
     learner.learn(10**9, callback=watch)
     env.close()

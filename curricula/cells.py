@@ -43,9 +43,7 @@ class Cells:
             for t, low, high in zip(self.task, self.low, self.high, strict=True)
         )
 
-    def index(
-        self, task: NDArray[np.int64], difficulty: NDArray[np.float64]
-    ) -> NDArray[np.int64]:
+    def index(self, task: NDArray[np.int64], difficulty: NDArray[np.float64]) -> NDArray[np.int64]:
         """Which cell each of k exercises lies in, (k,); one on an edge in the harder."""
         harder = (self.task == task[:, None]) & (self.low <= difficulty[:, None])  # (k, c)
         first = np.searchsorted(self.task, task)

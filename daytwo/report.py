@@ -11,7 +11,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from daytwo.plots import learning_curves
+from daytwo.plots import curriculum, learning_curves
 from daytwo.run_folder import RunFolder, write_text
 
 NAMES = {
@@ -72,6 +72,8 @@ def context(
         "videos_missing": run.get("videos_missing"),
         "exam": [_group(task, exam) for task in tasks] if exam else [],
         "curves": Markup(learning_curves(probes, tasks)),
+        "curriculum": Markup(curriculum(probes)),
+        "teacher": textbook.get("teacher", {"kind": "order"})["kind"],
         "probe_attempts": textbook["probe"]["attempts"],
         "facts": _facts(run),
         "settings": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).strip(),
