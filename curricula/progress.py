@@ -31,10 +31,10 @@ class Progress(Teacher):
     """By learning progress on probes, which ask the same questions each time.
 
     Progress of a cell is how far a fast average of its success is above a slow one (Matiisen et
-    al., TSCL, 2017; Kanitscheider et al., 2021), and how far it is below the best it ever was, which
-    is to be regained; each less the standard error that chance alone makes. Where nothing is known
-    to move, p(1-p) says where something may (see `Learnability`); a uniform share keeps the rest
-    from being given up (Portelas et al., ALP-GMM, 2019).
+    al., TSCL, 2017; Kanitscheider et al., 2021), and how far it is below the best it ever was,
+    which is to be regained; each less the standard error that chance alone makes. Where nothing is
+    known to move, p(1-p) says where something may (see `Learnability`); a uniform share keeps the
+    rest from being given up (Portelas et al., ALP-GMM, 2019).
     """
 
     kind = "progress"

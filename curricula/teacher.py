@@ -163,8 +163,8 @@ class Uniform(Teacher):
 class Order(Teacher):
     """Works through the chapters: by the exercises' shares, over the chapters that are open.
 
-    A chapter opens when each chapter it needs has reached its mark on a probe. Earlier chapters stay
-    in the draw when a later one opens, so that they keep being practised.
+    A chapter opens when each chapter it needs has reached its mark on a probe. Earlier chapters
+    stay in the draw when a later one opens, so that they keep being practised.
     """
 
     kind = "order"

@@ -12,7 +12,6 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
