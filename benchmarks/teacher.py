@@ -21,18 +21,20 @@ from daytwo.curricula.examples import worked_examples
 from daytwo.curricula.progress import make_teacher
 from daytwo.curricula.teacher import Teacher
 from daytwo.curricula.textbook import Textbook
+from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.sim.arms import load_arm
 from daytwo.sim.observation import SCALE
 from daytwo.sim.vec_env import BatchVecEnv
 
 TASKS = ("reach", "push", "pick", "place", "unstack", "stack")
-EXAMPLES = 8  # worked examples of each task
+EXAMPLES = 12  # worked examples of each task
 EASY = 0.25  # difficulty that they go up to
 SIMULATIONS = 128
+UPDATES = 4  # gradient updates a step of all simulations
 BUDGET = 1_500_000  # environment steps
-PROBE_EVERY, PROBE_OF = 20_480, 32
-EXAM_EVERY, EXAM_OF = 51_200, 48
+PROBE_EVERY, PROBE_OF = 25_600, 32
+EXAM_EVERY, EXAM_OF = 25_600, 32
 MARK = 0.9
 
 
@@ -101,7 +103,12 @@ def study(seed: int, log, **teacher: Any) -> list[dict[str, Any]]:
     exam, trial = Exam(arm, b.exam, threads=1), probe(arm, b, threads=1)
     env = BatchVecEnv(arm, b.tasks, b.simulations, t, threads=1)
     learner = Learner(
-        env, demos=worked_examples(arm, b, seed), scale=SCALE, seed=seed, device="cpu"
+        env,
+        demos=worked_examples(arm, b, seed),
+        config=LearnerConfig(updates_per_step=UPDATES),
+        scale=SCALE,
+        seed=seed,
+        device="cpu",
     )
     watch = Watch(learner, t, trial, exam, log)
     learner.learn(10**9, callback=watch)

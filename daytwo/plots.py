@@ -13,7 +13,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 
 from daytwo.curricula.wilson import wilson
 
@@ -93,7 +93,7 @@ def curriculum(probes: Sequence[Mapping[str, Any]]) -> str:
             mesh = axes.pcolormesh(
                 edges, range(len(cells) + 1), values, cmap=_from_clear(colour), vmin=0, vmax=most
             )
-            mesh.set_rasterized(len(rows) * len(cells) > 2000)  # as shapes it would weigh more
+            mesh.set_rasterized(True)  # as thousands of shapes it would weigh more
             percent = matplotlib.ticker.PercentFormatter(1.0, decimals=0)
             figure.colorbar(mesh, ax=axes, format=percent, pad=0.02).outline.set_visible(False)
             axes.set(xlabel="environment steps [thousands]")
@@ -109,12 +109,11 @@ def curriculum(probes: Sequence[Mapping[str, Any]]) -> str:
         return _svg(figure)
 
 
-def _from_clear(colour: str) -> LinearSegmentedColormap:
+def _from_clear(colour: str) -> Colormap:
     """From the page itself to a colour, so that it reads in light and in dark; grey for none."""
     rgb = matplotlib.colors.to_rgb(colour)
-    colours = LinearSegmentedColormap.from_list(colour, [(*rgb, 0.04), (*rgb, 1.0)])
-    colours.set_bad((0.5, 0.5, 0.5, 0.12))
-    return colours
+    clear = LinearSegmentedColormap.from_list(colour, [(*rgb, 0.04), (*rgb, 1.0)])
+    return clear.with_extremes(bad=(0.5, 0.5, 0.5, 0.12))
 
 
 def exam_curves(
