@@ -21,13 +21,17 @@ class Learnability(Teacher):
     kind = "learnability"
 
     def share(self) -> NDArray[np.float64]:
+        return _mixed(self.page.uniform, self.learnable())
+
+    def learnable(self) -> NDArray[np.float64]:
+        """p(1-p) of each cell as its share of all, (c,)."""
         # A cell that was never tried counts as a coin's toss: as worth trying as can be.
         n = np.minimum(self._attempts, _MEMORY)
         p = (n * self._success + 1) / (n + 2)
-        return _mixed(self.page.uniform, _of_one(p * (1 - p)))
+        return _of_one(p * (1 - p))
 
 
-class Progress(Teacher):
+class Progress(Learnability):
     """By learning progress on probes, which ask the same questions each time.
 
     Progress of a cell is how far a fast average of its success is above a slow one (Matiisen et
@@ -71,13 +75,11 @@ class Progress(Teacher):
         return np.asarray(np.sqrt(p * (1 - p) / np.maximum(self._asked, 1)))
 
     def share(self) -> NDArray[np.float64]:
-        p = np.nan_to_num(self._fast, nan=0.5)
-        maybe = _of_one(p * (1 - p))
-        progress = self.progress()
+        share, progress = self.learnable(), self.progress()
         if progress.any():
             keep = self.page.learnability
-            maybe = keep * maybe + (1 - keep) * _of_one(progress)
-        return _mixed(self.page.uniform, maybe)
+            share = keep * share + (1 - keep) * _of_one(progress)
+        return _mixed(self.page.uniform, share)
 
     def state_dict(self) -> dict[str, Any]:
         averages = {"fast": self._fast, "slow": self._slow, "best": self._best}
