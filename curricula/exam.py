@@ -99,6 +99,21 @@ class Exam:
             done: called with the number of attempts that have ended since it was last called.
             begun: called when attempts have just begun.
         """
+        exercises, success = self.answers(act, tasks, done, begun)
+        return [
+            ExamRow.of(name, success[exercises.task == i])
+            for i, name in enumerate(self.tasks)
+            if tasks is None or name in tasks
+        ]
+
+    def answers(
+        self,
+        act: Act,
+        tasks: Sequence[str] | None = None,
+        done: Callable[[int], None] | None = None,
+        begun: Begun | None = None,
+    ) -> tuple[Exercises, NDArray[np.bool_]]:
+        """Attempt every question once, as `sit`; return the k questions and their success (k,)."""
         asked = [i for i, name in enumerate(self.tasks) if tasks is None or name in tasks]
         chosen = np.isin(self.exercises.task, asked)
         exercises = Exercises(
@@ -106,21 +121,17 @@ class Exam:
             self.exercises.difficulty[chosen],
             self.exercises.seed[chosen],
         )
-        success = attempt(self.world, exercises, act, done=done, begun=begun)
-        return [ExamRow.of(self.tasks[i], success[exercises.task == i]) for i in asked]
+        return exercises, attempt(self.world, exercises, act, done=done, begun=begun)
 
 
 def probe(arm: Arm, textbook: Textbook, threads: int = 0) -> Exam:
     """Return a small exam over the textbook's tasks, on questions of its own.
 
-    Difficulty runs over the whole range in which the textbook practises each task.
+    Difficulty runs over the whole range in which the textbook practises each task. Its task indices
+    count into the textbook's tasks, as those of `daytwo.curricula.cells.Cells` do.
     """
-    bounds: dict[str, tuple[float, float]] = {}
-    for _, exercise in textbook.exercises():
-        low, high = bounds.get(exercise.task, exercise.difficulty)
-        bounds[exercise.task] = min(low, exercise.difficulty[0]), max(high, exercise.difficulty[1])
     papers = [
-        ExamPaper(task=task, difficulty=bounds[task], attempts=textbook.probe.attempts, seed=i)
-        for i, task in enumerate(textbook.tasks)
+        ExamPaper(task=task, difficulty=bounds, attempts=textbook.probe.attempts, seed=i)
+        for i, (task, bounds) in enumerate(textbook.ranges.items())
     ]
     return Exam(arm, papers, threads, space=PROBE, ranges=textbook.context)

@@ -14,7 +14,7 @@ from daytwo.machine import describe
 from daytwo.run_folder import write_json
 
 NAMES = (
-    *("sim", "update", "learn", "continual", "daytwo", "memory", "crash"),
+    *("sim", "update", "learn", "teacher", "continual", "daytwo", "memory", "crash"),
     *("bus", "governor", "loop", "faults", "twin_day"),
 )
 RESULTS = Path(daytwo.benchmarks.__file__).resolve().parent / "results"

@@ -34,7 +34,7 @@ def examine(folder: RunFolder, screen: Screen) -> list[dict[str, Any]]:
     """
     plan = Plan.of(folder.read(folder.run))
     arm = load_arm(plan.arm)
-    exam = Exam(arm, plan.textbook.exam)
+    exam = Exam(arm, plan.textbook.papers)
     sitting: dict[str, Act] = {"learner": by(load_learner(folder, arm))}
     examples = worked_examples(arm, plan.textbook, plan.seed)
     if examples:
@@ -59,7 +59,7 @@ def film_all(folder: RunFolder, screen: Screen) -> None:
     plan = Plan.of(run)
     missing = [
         paper.task
-        for paper in plan.textbook.exam
+        for paper in plan.textbook.papers
         if not (folder.videos / f"{paper.task}.mp4").exists()
     ]
     if not missing:

@@ -13,7 +13,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from daytwo.curricula.attempts import by
 from daytwo.curricula.exam import probe
 from daytwo.curricula.examples import count, worked_examples
-from daytwo.curricula.teacher import ChapterSampler
+from daytwo.curricula.progress import make_teacher
+from daytwo.curricula.teacher import Teacher
 from daytwo.errors import InputError
 from daytwo.machine import describe, peak_memory_gb
 from daytwo.memory.checkpoint import read_manifest
@@ -60,7 +61,7 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
     begun = time.monotonic()
     arm = load_arm(plan.arm)
     book = plan.textbook
-    teacher = ChapterSampler(book)
+    teacher = make_teacher(book)
     diary = Diary(started=datetime.now(UTC).isoformat(timespec="seconds"))
     if resume:
         diary = read_diary(folder, arm)
@@ -107,7 +108,7 @@ class Pupil(BaseCallback):
         plan: Plan,
         arm: Arm,
         folder: RunFolder,
-        teacher: ChapterSampler,
+        teacher: Teacher,
         diary: Diary,
         screen: Screen,
         begun: float,
@@ -154,29 +155,33 @@ class Pupil(BaseCallback):
     def _probe(self) -> None:
         """Examine the open tasks, write the result down, and open what may be opened."""
         diary = self.diary
-        rows = self.probe.sit(by(self.model), tasks=self.teacher.open_tasks)
-        diary.probe = {row.task: row.rate for row in rows}
+        open_tasks = self.teacher.open_tasks
+        asked, success = self.probe.answers(by(self.model), tasks=open_tasks)
+        by_task = {task: success[asked.task == self.book.tasks.index(task)] for task in open_tasks}
+        diary.probe = {task: float(mine.mean()) for task, mine in by_task.items()}
         diary.probes += 1
+        chapter = self.teacher.open
+        fresh = self.teacher.probed(*self.teacher.grid.count(asked.task, asked.difficulty, success))
         diary.wall_s = time.monotonic() - self.begun
         self.folder.append_progress(
             {
                 "wall_s": round(diary.wall_s, 2),
                 "env_steps": self.num_timesteps,
                 "updates": self.model.n_updates,
-                "chapter": self.teacher.open,
+                "chapter": chapter,
                 "success": diary.probe,
+                "cells": [asdict(cell) for cell in self.teacher.cells()],
             }
         )
         for task, rate in diary.probe.items():
             self.logger.record(f"probe/{task}", rate)
         for task, rate in self.teacher.success().items():
             self.logger.record(f"practice/{task}", rate)
-        self.logger.record("study/chapter", self.teacher.open)
+        self.logger.record("study/chapter", chapter)
         self.logger.dump(self.num_timesteps)
         self.screen.probed(self._snapshot())
-        if self.teacher.unlock(diary.probe):
-            name = self.book.chapters[self.teacher.open - 1].name
-            self.screen.say(f"Chapter {self.teacher.open} opens: {name}")
+        for name in fresh:
+            self.screen.say(f"Chapter opens: {name}")
 
     def save(self) -> None:
         """Write the checkpoint, with the diary in it, and run.json for people and the report."""
@@ -199,17 +204,17 @@ class Pupil(BaseCallback):
         )
 
     def _snapshot(self) -> Snapshot:
-        chapter = self.teacher.open
         return Snapshot(
             wall_s=self.diary.wall_s,
             budget_s=60 * self.plan.minutes,
             env_steps=self.num_timesteps,
             updates=self.model.n_updates,
-            chapter=f"{chapter}/{len(self.book.chapters)} {self.book.chapters[chapter - 1].name}",
+            place=self.teacher.place,
             tasks=self.teacher.tasks,
             open_tasks=self.teacher.open_tasks,
             practice=self.teacher.success(),
             probe=self.diary.probe,
+            cells=self.teacher.cells(),
         )
 
 
