@@ -16,7 +16,7 @@ from daytwo.errors import InputError
 from daytwo.sim.fixtures import FIXTURES, PART, Array, Fixture, code, has_part, seen_part, turned
 from daytwo.sim.tasks.base import Placement
 
-_FRICTION = 0.3
+_FRICTION = 0.1
 _PARKED = (0.5, 2.2, -0.5)  # [m]
 _FIXED, _MOVING = (0.45, 0.50, 0.58, 1.0), (0.80, 0.22, 0.26, 1.0)  # colours
 

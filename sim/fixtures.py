@@ -41,8 +41,8 @@ class Fixture:
     slide: Slide | None = None
 
 
-RIM = 0.016  # [m] height of the socket's walls
-HOLE = 0.0115  # [m] half-width of its hole
+RIM = 0.012  # [m] height of the socket's walls
+HOLE = 0.0145  # [m] half-width of its hole
 
 
 def _boxes(size: Array, *rows: tuple[Array | float, ...]) -> Array:

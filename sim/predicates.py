@@ -17,7 +17,7 @@ PREDICATES = ("ee_at_goal", "object_at_goal", "lifted", "released", "on_object",
 TOLERANCE = 0.02  # [m] distance from the goal that counts as there
 STILL = 0.08  # [m/s] an object slower than this rests
 LIFTED = 0.012  # [m] clearance between table and cube from which it counts as lifted
-DEEP = 0.010  # [m] below the rim, from which a peg counts as inserted
+DEEP = 0.008  # [m] below the rim, from which a peg counts as inserted
 CLEAR = 0.006  # [m] how much wider than the cube an open gripper must be to have let go
 
 

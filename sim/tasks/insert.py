@@ -11,11 +11,11 @@ from daytwo.sim.predicates import descriptor, distance
 from daytwo.sim.state import Array, State, grasp_yaw_error, wrap
 from daytwo.sim.tasks.base import Placement, Task, nearness
 
-HALF_Z = 0.030  # [m] of the peg
-GRIP = 0.006  # [m] above the peg's centre it is grasped
+HALF_Z = 0.024  # [m] of the peg
+GRIP = 0.002  # [m] above the peg's centre it is grasped
 SEARCH = 0.012  # [m] from the reported goal the search goes
 PITCH = 0.0022  # [m] the search's spiral widens by this each turn
-LEAD = 0.003  # [m] the command leads the searching tool by this
+LEAD = 0.004  # [m] the command leads the searching tool by this
 DOWN = 0.003
 TRAVEL = 0.018
 PRESS = 0.0012  # [m] and goes below it by this: enough to press, too little to slip in the grip
@@ -66,10 +66,12 @@ class Insert(Task):
         gripped = between & (spare < 0.003)
 
         # Approach: above the peg first, then straight down around it.
-        aligned = (off_axis < 0.006) & (np.abs(dyaw) < 0.1)
-        low_enough = (state.p_ee[:, 2] < peg[:, 2] + HALF_Z) & (off_axis < 0.012)
+        around = (state.p_ee[:, 2] < peg[:, 2] + HALF_Z) & (off_axis < 0.012)
+        hover = HALF_Z + 0.035
+        above = np.where(np.abs(dyaw) < 0.1, np.clip(8 * (off_axis - 0.005), 0.0, hover), hover)
         target = grip.copy()
-        target[:, 2] += np.where(aligned | low_enough, 0.0, HALF_Z + 0.035)
+        target[:, 2] += np.where(around, 0.0, above)
+        target[:, 2] = np.maximum(target[:, 2], state.p_ee[:, 2] - 0.020)
         gripper = np.where(centred | closing, -1.0, 1.0)
 
         # Carry: up, across, down onto the rim. What the peg has to move, the tool has to.
@@ -81,15 +83,13 @@ class Insert(Task):
         gap = bottom - RIM
         rising = (level > 0.02) & (gap < 0.010)
         over[:, :2] = np.where(rising[:, None], state.p_ee[:, :2], over[:, :2])
-        on_line = (level < 0.002) & (np.abs(turn) < 0.02)
-        steady = (level < 0.006) & (gap < TRAVEL + 0.004)  # nearly there: keep the height
-        climb = np.where(on_line, np.maximum(-0.5 * gap - PRESS, -0.006), np.where(steady, 0.0, np.maximum(TRAVEL - gap, -0.004)))
-        over[:, 2] = state.p_ee[:, 2] + climb
+        wanted = np.where(np.abs(turn) < 0.03, np.clip(4 * (level - 0.002), 0.0, TRAVEL), TRAVEL)
+        climb = np.where(wanted > 0, wanted - gap - 0.06 * state.v_ee[:, 2], -DOWN)
+        over[:, 2] = state.p_ee[:, 2] + np.maximum(climb, -0.008)
 
         # On the rim: search, pressing lightly. In the hole: straight down.
-        on_rim = (level < SEARCH + 0.002) & (np.abs(bottom - RIM) < 0.004)
-        stuck = on_rim & (state.v_ee[:, 2] > -0.02)
-        sunk = (level < SEARCH + 0.002) & (bottom < RIM - 0.002)
+        stuck = (level < SEARCH + 0.002) & (np.abs(gap) < 0.0015) & (state.v_ee[:, 2] > -0.02)
+        sunk = (level < SEARCH + 0.002) & (gap < -0.0015)
         searched = state.p_ee + LEAD * spiral(-carried[:, :2])
         searched[:, 2] = state.p_ee[:, 2] - PRESS
         down = state.p_ee - (0.0, 0.0, DOWN)
