@@ -38,7 +38,6 @@ from daytwo.policies.config import LearnerConfig
 from daytwo.policies.estimator import Estimator
 from daytwo.policies.learner import Learner
 from daytwo.sim.arms import Arm, load_arm
-from daytwo.sim.observation import scale_with
 from daytwo.sim.vec_env import BatchVecEnv
 from daytwo.sim.world import World
 
@@ -108,10 +107,8 @@ def study(
     """A policy after worked examples and practice; and how many it was shown."""
     env = BatchVecEnv(arm, book.tasks, SIMULATIONS, ranges=book.context, blind=blind)
     examples = worked_examples(arm, book, seed)
-    assert env.world.believed is not None
-    config = LearnerConfig(secret=env.world.believed.secret)
-    scale = scale_with(env.world.believed.size)
-    learner = Learner(env, demos=examples, config=config, scale=scale, seed=seed)
+    config = LearnerConfig(secret=env.world.secret)
+    learner = Learner(env, demos=examples, config=config, scale=env.world.scale, seed=seed)
     learner.learn(updates * SIMULATIONS)
     env.close()
     return learner, dict(count(examples))

@@ -13,9 +13,11 @@ from daytwo.curricula.attempts import AT_ONCE, EXAM, PROBE, Act, Begun, Exercise
 from daytwo.curricula.textbook import ExamPaper, Textbook
 from daytwo.curricula.wilson import wilson
 from daytwo.sim.arms import Arm
+from daytwo.sim.bullet import BulletEngine
 from daytwo.sim.context import Ranges
 from daytwo.sim.world import World
 
+FEW = 8  # simulations at once in PyBullet, which steps one after the other
 _PAPER = 2**17  # seeds set aside for one paper; no paper asks for as many attempts
 
 
@@ -66,6 +68,7 @@ class Exam:
         threads: of the physics; 0 uses every core. The result does not depend on it.
         space: the seed space the questions come from.
         ranges: of what the questions hide; None: see `World`.
+        bullet: in PyBullet's physics instead of MuJoCo's; slow.
 
     Raises:
         InputError: the arm cannot do a task.
@@ -78,11 +81,13 @@ class Exam:
         threads: int = 0,
         space: int = EXAM,
         ranges: Ranges | None = None,
+        bullet: bool = False,
     ) -> None:
         self.tasks = tuple(paper.task for paper in papers)
         self.exercises = questions(papers, space)
-        n = min(AT_ONCE, len(self.exercises))
-        self.world = World(arm, self.tasks, n, threads, ranges=ranges)
+        n = min(FEW if bullet else AT_ONCE, len(self.exercises))
+        engine = BulletEngine(arm, n) if bullet else None
+        self.world = World(arm, self.tasks, n, threads, engine, ranges)
 
     def sit(
         self,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from daytwo.curricula.attempts import Policy
+from daytwo.curricula.attempts import Act, Policy, by
 from daytwo.policies.estimator import Estimator
 from daytwo.sim.believed import PRIOR, SUREST
 from daytwo.sim.observation import uncorrected
@@ -77,6 +77,11 @@ class Believing:
         mean, log_spread, self._state = self.estimator(self.felt[:, None], self._state)
         spread = np.maximum(log_spread[:, 0].exp().numpy(), SUREST)
         world.believe(np.arange(world.n), mean[:, 0].numpy(), spread)
+
+
+def acting(policy: Policy, estimator: Estimator | None, n: int) -> Act:
+    """Acts in n simulations: on beliefs, where there is an estimator of them."""
+    return by(policy) if estimator is None else Believing(policy, estimator, n)
 
 
 class Notes:

@@ -16,14 +16,16 @@ from daytwo.curricula.examples import count, worked_examples
 from daytwo.curricula.progress import make_teacher
 from daytwo.curricula.teacher import Teacher
 from daytwo.errors import InputError
+from daytwo.estimating import teach_estimator
 from daytwo.machine import describe, peak_memory_gb
 from daytwo.memory.checkpoint import read_manifest
 from daytwo.plan import Plan
+from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.run_folder import RunFolder, write_json
 from daytwo.screen import Screen, Snapshot, stopping
 from daytwo.sim.arms import Arm, load_arm
-from daytwo.sim.observation import SCALE
+from daytwo.sim.believed import Blur
 from daytwo.sim.vec_env import BatchVecEnv
 
 SAVE_EVERY = 5  # probes; in steps, not seconds, because saving ends the running attempts
@@ -66,7 +68,8 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
     if resume:
         diary = read_diary(folder, arm)
         teacher.load_state_dict(diary.teacher)
-    env = BatchVecEnv(arm, book.tasks, book.simulations, teacher)  # the learner seeds it
+    # The learner seeds it.
+    env = BatchVecEnv(arm, book.tasks, book.simulations, teacher, ranges=book.context)
     try:
         if resume:
             learner = Learner.load(folder.checkpoint, env=env)
@@ -80,7 +83,8 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
             learner = Learner(
                 env,
                 demos=examples or None,
-                scale=SCALE,
+                config=LearnerConfig(secret=env.world.secret),
+                scale=env.world.scale,
                 seed=plan.seed,
                 tensorboard_log=str(folder.tensorboard),
             )
@@ -93,6 +97,12 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
                 tb_log_name="study",
             )
         pupil.save()
+        if book.context is not None and diary.ended != STOPPED:
+            screen.say("Now it learns to tell from its own trials what is hidden in them")
+            estimator = teach_estimator(
+                learner, arm, book.tasks, book.context, plan.seed, tell=screen.say
+            )
+            estimator.save(folder.estimator)
     finally:
         env.close()
     return diary
@@ -156,7 +166,8 @@ class Pupil(BaseCallback):
         """Examine the open tasks, write the result down, and open what may be opened."""
         diary = self.diary
         open_tasks = self.teacher.open_tasks
-        asked, success = self.probe.answers(by(self.model), tasks=open_tasks)
+        begun = None if self.book.context is None else Blur(0)  # the same each time
+        asked, success = self.probe.answers(by(self.model), open_tasks, begun=begun)
         by_task = {task: success[asked.task == self.book.tasks.index(task)] for task in open_tasks}
         diary.probe = {task: float(mine.mean()) for task, mine in by_task.items()}
         diary.probes += 1

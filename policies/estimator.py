@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from daytwo.errors import InputError
+from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
 from daytwo.policies.config import CLIP
 
 SURE, UNSURE = math.log(0.02), math.log(1.0)  # range of the logarithm of a spread
@@ -59,6 +61,27 @@ class Estimator(nn.Module):
         h, state = self.gru(torch.relu(self.enter(x)), state)
         mean, log_spread = self.leave(h).chunk(2, dim=-1)
         return mean, log_spread.clamp(SURE, UNSURE), state
+
+    def save(self, path: str | Path) -> None:
+        """Write it as a checkpoint."""
+        parts = {"estimator": {k: v.numpy() for k, v in self.state_dict().items()}}
+        meta = {"names": list(self.names), "action": self.action, "hidden": self.hidden}
+        save_checkpoint(Path(path), parts, {"algorithm": "Estimator", **meta})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Estimator:
+        """Read a checkpoint.
+
+        Raises:
+            InputError: none there, damaged, or of something else.
+        """
+        parts, meta = load_checkpoint(Path(path))
+        if meta.get("algorithm") != "Estimator":
+            raise InputError(f"checkpoint {path}: holds a {meta.get('algorithm')!r}, no estimator")
+        weights = {k: torch.from_numpy(v) for k, v in parts["estimator"].items()}
+        made = cls(weights["scale"].numpy(), meta["action"], meta["names"], meta["hidden"])
+        made.load_state_dict(weights)
+        return made
 
     def felt(
         self, told: NDArray[np.floating], action: NDArray[np.floating], fresh: NDArray[np.bool_]

@@ -111,8 +111,3 @@ def uncorrected(
     obs[:, at["ee_to_goal"]] += camera + target
     obs[:, at["object_to_goal"]] += target * obs[:, at["present0"]]
     return obs
-
-
-def scale_with(more: int) -> NDArray[np.float64]:
-    """`SCALE` of observations to which so many numbers of size 1 are added."""
-    return np.concatenate([SCALE, np.ones(more)])

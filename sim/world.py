@@ -18,7 +18,7 @@ from daytwo.sim.believed import PRIOR, Believed
 from daytwo.sim.context import MAX_DELAY, NAMES, Context, Ranges
 from daytwo.sim.engine import Engine, MujocoEngine
 from daytwo.sim.kinematics import Chain, tool_down, tool_yaw
-from daytwo.sim.observation import OBS_DIM, observe
+from daytwo.sim.observation import OBS_DIM, SCALE, observe
 from daytwo.sim.predicates import evaluate
 from daytwo.sim.scene import CONTROL_HZ, N_OBJECTS
 from daytwo.sim.state import Array, State, wrap
@@ -114,6 +114,16 @@ class World:
     def obs_dim(self) -> int:
         """Elements of an observation."""
         return OBS_DIM + (0 if self.believed is None else self.believed.size)
+
+    @property
+    def scale(self) -> Array:
+        """Typical size of each element of an observation, (obs_dim,)."""
+        return np.concatenate([SCALE, np.ones(self.obs_dim - OBS_DIM)])
+
+    @property
+    def secret(self) -> int:
+        """How many of the last elements of an observation only critics may see."""
+        return 0 if self.believed is None else self.believed.secret
 
     def reset(
         self,
