@@ -8,9 +8,6 @@ import pybullet
 from daytwo.sim.fixtures import FIXTURES, Array, seen_part, turned
 from daytwo.sim.tasks.base import Placement
 
-FRICTION = 0.1  # of fixtures; frictions multiply
-
-
 class BulletFixture:
     """The fixture of one exercise.
 
@@ -105,7 +102,7 @@ class BulletFixture:
 
     def _material(self, body: int, link: int) -> None:
         pybullet.changeDynamics(
-            body, link, lateralFriction=FRICTION, linearDamping=0.0, angularDamping=0.0,
+            body, link, lateralFriction=self._fixture.friction, linearDamping=0.0, angularDamping=0.0,
             physicsClientId=self._client,
         )  # fmt: skip
 
