@@ -143,8 +143,8 @@ def has_part(fixture: Array) -> NDArray[np.bool_]:
 def turned(p: Array, yaw: Array) -> Array:
     """Vectors (k, 3) of fixtures' frames at `yaw` (k,) [rad], in the base frame."""
     c, s = np.cos(yaw), np.sin(yaw)
-    x, y = p[..., 0], p[..., 1]
-    return np.stack([c * x - s * y, s * x + c * y, np.broadcast_to(p[..., 2], x.shape)], axis=-1)
+    x, y, z = p[..., 0], p[..., 1], p[..., 2] + 0.0 * yaw
+    return np.stack([c * x - s * y, s * x + c * y, z], axis=-1)
 
 
 def seen_part(name: str, size: Array, slid: Array) -> Array:
