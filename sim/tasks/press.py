@@ -41,11 +41,13 @@ class Press(Task):
         off_axis = np.linalg.norm(to_goal[:, :2], axis=1)
         hover = BUTTON_RIM + 0.045
         aligned = np.abs(dyaw) < 0.08
-        above = np.where(aligned, np.clip(10 * (off_axis - 0.003), 0.0, hover), hover)
+        above = np.where(aligned, np.clip(10 * (off_axis - 0.004), 0.0, hover), hover)
         target = state.p_goal.copy()
         sinking = state.p_ee[:, 2] < BUTTON_RIM + 0.010  # the tips are in the well
         target[:, 2] = np.where(sinking | (above == 0), 0.0, above)
-        target[:, 2] = np.maximum(target[:, 2], state.p_ee[:, 2] - np.where(above > 0.02, 0.03, 0.007))
+        # Quick as long as there is nothing to hit, then lightly.
+        free = np.maximum(state.p_ee[:, 2] - BUTTON_RIM - 0.02, 0.0)
+        target[:, 2] = np.maximum(target[:, 2], state.p_ee[:, 2] - 0.007 - 0.3 * free)
         return self.action(state, target, dyaw, np.full(len(dyaw), -1.0))
 
     def progress(self, state: State) -> Array:
