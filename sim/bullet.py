@@ -16,8 +16,10 @@ import pybullet
 from numpy.typing import NDArray
 
 from daytwo.sim.arms import Arm
+from daytwo.sim.bullet_fixture import BulletFixture
 from daytwo.sim.context import Context
 from daytwo.sim.engine import reported
+from daytwo.sim.fixtures import PART
 from daytwo.sim.rates import LimitedMotion, Rates
 from daytwo.sim.scene import CONTROL_HZ, N_OBJECTS, PEDESTAL_HEIGHT
 from daytwo.sim.state import Array
@@ -121,14 +123,16 @@ class _Simulation:
         self._payload = float(context.payload[0]) * GRAVITY
         for joint, value in zip(self._joints, (*q, *self._open), strict=True):
             pybullet.resetJointState(self._body, joint, value, physicsClientId=client)
+        self._fixture = BulletFixture(client, placement) if placement.fixture[0] else None
         self._cubes: dict[int, int] = {}  # slot -> body
         self._weight: dict[int, float] = {}  # body -> [N]
         for i in range(self._n_objects):
-            half, yaw = float(placement.half[0, i]), float(placement.yaw_object[0, i])
-            if half > 0:
+            if placement.free[0, i]:
+                half, yaw = float(placement.half[0, i]), float(placement.yaw_object[0, i])
+                size = half, half, float(placement.half_z[0, i])
                 mass = float(placement.mass[0, i] * context.mass[0])
                 friction = float(placement.friction[0, i] * context.friction[0])
-                cube = self._box((half,) * 3, placement.p_object[0, i], yaw, mass, friction)
+                cube = self._box(size, placement.p_object[0, i], yaw, mass, friction)
                 # Or it creeps out of a strong grip. It slides by Coulomb's law all the same.
                 pybullet.changeDynamics(cube, -1, frictionAnchor=1, physicsClientId=client)
                 self._cubes[i], self._weight[cube] = cube, mass * GRAVITY
@@ -149,6 +153,8 @@ class _Simulation:
                 force = (0.0, 0.0, -self._payload)
                 world = pybullet.WORLD_FRAME
                 pybullet.applyExternalForce(self._body, self._tool, force, p, world, client)
+            if self._fixture is not None:
+                self._fixture.push_back()
             pybullet.stepSimulation(physicsClientId=client)
 
     def joints(self) -> tuple[Array, Array]:
@@ -174,6 +180,8 @@ class _Simulation:
             p[i], xyzw = pybullet.getBasePositionAndOrientation(cube, self._client)
             quat[i] = np.roll(xyzw, 1)
             v[i] = pybullet.getBaseVelocity(cube, self._client)[0]
+        if self._fixture is not None and self._fixture.slides and k > PART:
+            p[PART], quat[PART], v[PART] = self._fixture.part()
         return p, quat, v
 
     def astray(self) -> bool:

@@ -16,7 +16,6 @@ from daytwo.errors import InputError
 from daytwo.sim.fixtures import FIXTURES, PART, Array, Fixture, code, has_part, seen_part, turned
 from daytwo.sim.tasks.base import Placement
 
-_FRICTION = 0.1
 _PARKED = (0.5, 2.2, -0.5)  # [m]
 _FIXED, _MOVING = (0.45, 0.50, 0.58, 1.0), (0.80, 0.22, 0.26, 1.0)  # colours
 
@@ -26,7 +25,7 @@ def add_fixtures(spec: mujoco.MjSpec, names: Sequence[str], contype: int, affini
     for fixture in FIXTURES:
         if fixture.name in names:
             base = spec.worldbody.add_body(name=fixture.name, mocap=True, pos=_PARKED)
-            _geoms(base, fixture.name, fixture.fixed, fixture.sizes, _FIXED, contype, affinity)
+            _geoms(base, fixture, fixture.name, fixture.fixed, _FIXED, contype, affinity)
             if fixture.slide is not None:
                 _part(base, fixture, contype, affinity)
 
@@ -47,15 +46,15 @@ def _part(base: mujoco.MjsBody, fixture: Fixture, contype: int, affinity: int) -
     joint.stiffness[0], joint.damping[0] = slide.stiffness, slide.damping
     if slide.stiffness:
         joint.springref = -slide.preload / slide.stiffness
-    _geoms(part, name, fixture.moving, fixture.sizes, _MOVING, contype, affinity)
+    _geoms(part, fixture, name, fixture.moving, _MOVING, contype, affinity)
 
 
-def _geoms(body, name, boxes, sizes, rgba, contype, affinity) -> None:  # type: ignore[no-untyped-def]
+def _geoms(body, fixture, name, boxes, rgba, contype, affinity) -> None:  # type: ignore[no-untyped-def]
     """Boxes as they are at the greatest size, but large enough to hold those of every size.
 
     MuJoCo keeps the bounding volumes of the compiled boxes when a simulation's are changed.
     """
-    least, greatest = boxes(np.array(sizes, dtype=np.float64))
+    least, greatest = boxes(np.array(fixture.sizes, dtype=np.float64))
     for i, (small, great) in enumerate(zip(least, greatest, strict=True)):
         half = np.maximum(great[1], small[1] + np.abs(small[0] - great[0]))
         body.add_geom(
@@ -67,9 +66,9 @@ def _geoms(body, name, boxes, sizes, rgba, contype, affinity) -> None:  # type: 
             contype=contype,
             conaffinity=affinity,
             condim=3,
-            # Its own surface decides: slippery, and stiff, or a pressed peg would sink into it.
+            # Its own surface decides; a stiff one, or a pressed peg would sink into it.
             priority=2,
-            friction=(_FRICTION, 0.005, 0.0001),
+            friction=(fixture.friction, 0.005, 0.0001),
             solref=(0.01, 1.0),
             solimp=(0.95, 0.99, 0.001, 0.5, 2.0),
         )

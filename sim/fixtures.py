@@ -36,6 +36,7 @@ class Fixture:
 
     name: str
     sizes: tuple[float, float]  # [m] least and greatest
+    friction: float  # sliding friction coefficient of its surface
     fixed: Callable[[Array], Array]
     moving: Callable[[Array], Array] | None = None  # the first of its boxes is what is seen
     slide: Slide | None = None
@@ -63,9 +64,69 @@ def _walls(inner: Array, thick: float, height: float) -> Array:
     )
 
 
-SOCKET = Fixture("socket", (HOLE, HOLE), lambda size: _walls(size, 0.014, RIM))
+# Polished: a peg that is pressed on its rim slides, and does not tilt.
+SOCKET = Fixture("socket", (HOLE, HOLE), 0.1, lambda size: _walls(size, 0.014, RIM))
 
-FIXTURES = (SOCKET,)
+BUTTON_RIM = 0.030  # [m] height of the walls around the button's cap
+CAP_SHUT = 0.017  # [m] half-width of the least well in which shut finger tips find the cap
+CAP_WIDE = 0.025  # [m] of the widest
+
+
+def _cap(size: Array) -> Array:
+    return _boxes(size, (0.0, 0.0, 0.016, size - 0.001, size - 0.001, 0.006))
+
+
+BUTTON = Fixture(
+    "button",
+    (CAP_SHUT, CAP_WIDE),
+    0.6,
+    lambda size: _walls(size, 0.012, BUTTON_RIM),
+    _cap,
+    Slide((0.0, 0.0, -1.0), travel=0.008, mass=0.05, damping=2.0, stiffness=300.0, preload=1.5),
+)
+
+# A drawer opens along -x. Its front, when shut, is at x = 0, its knob stands before it.
+DEPTH, WIDTH = 0.088, 0.044  # [m] length and half-width of the box, outside
+WALL, FLOOR, BRIM = 0.004, 0.006, 0.018  # [m] thickness of its walls; heights of floor and walls
+CABINET = 0.044  # [m] height of what it slides into
+KNOB = (-0.030, 0.0, 0.022, 0.008, 0.009, 0.012)  # [m] centre and half-sizes, drawer shut
+
+
+def _cabinet(size: Array) -> Array:
+    length, wide, mid, top = 0.098, size + 0.008, CABINET / 2, CABINET - 0.002
+    return _boxes(
+        size,
+        (length / 2, wide - 0.003, mid, length / 2, 0.003, mid),
+        (length / 2, 0.003 - wide, mid, length / 2, 0.003, mid),
+        (length - 0.003, 0.0, mid, 0.003, wide, mid),
+        (length / 2, 0.0, top, length / 2, wide, 0.002),
+    )
+
+
+def _drawer(size: Array) -> Array:
+    half, mid, low = WALL / 2, DEPTH / 2, (BRIM - 0.002) / 2
+    return _boxes(
+        size,
+        KNOB,
+        (-0.011, 0.0, KNOB[2], 0.011, 0.004, 0.004),
+        (half, 0.0, 0.018, half, size, 0.016),
+        (DEPTH - half, 0.0, 0.002 + low, half, size, low),
+        (mid, size - half, 0.002 + low, mid, half, low),
+        (mid, half - size, 0.002 + low, mid, half, low),
+        (mid, 0.0, 0.002 + half, mid, size, half),
+    )
+
+
+DRAWER = Fixture(
+    "drawer",
+    (WIDTH, WIDTH),
+    1.0,
+    _cabinet,
+    _drawer,
+    Slide((-1.0, 0.0, 0.0), travel=0.10, mass=0.3, damping=8.0, friction=1.0),
+)
+
+FIXTURES = (SOCKET, BUTTON, DRAWER)
 
 
 def code(name: str) -> float:
@@ -82,8 +143,8 @@ def has_part(fixture: Array) -> NDArray[np.bool_]:
 def turned(p: Array, yaw: Array) -> Array:
     """Vectors (k, 3) of fixtures' frames at `yaw` (k,) [rad], in the base frame."""
     c, s = np.cos(yaw), np.sin(yaw)
-    x, y = p[..., 0], p[..., 1]
-    return np.stack([c * x - s * y, s * x + c * y, np.broadcast_to(p[..., 2], x.shape)], axis=-1)
+    x, y, z = p[..., 0], p[..., 1], p[..., 2] + 0.0 * yaw
+    return np.stack([c * x - s * y, s * x + c * y, z], axis=-1)
 
 
 def seen_part(name: str, size: Array, slid: Array) -> Array:

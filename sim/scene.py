@@ -18,7 +18,8 @@ TIMESTEP = 0.005  # [s]; longer steps lose grasps
 SUBSTEPS = 10  # physics steps per control step: 20 Hz control
 CONTROL_HZ = 1.0 / (TIMESTEP * SUBSTEPS)
 N_OBJECTS = 2  # slots of an observation; a scene holds as many cubes as its tasks need
-MAX_HALF = (0.03, 0.03, 0.035)  # [m] compiled half-sizes of an object; simulations only shrink it
+# [m] compiled half-sizes of the objects; simulations only shrink them
+MAX_HALF = ((0.03, 0.03, 0.035), (0.05, 0.05, 0.035))
 # MuJoCo counts the bodies that have any gravity compensation as one of a model's sizes, and sizes
 # must not differ between simulations; so a cube that falls has next to none instead of none.
 NO_GRAVCOMP = 1e-9
@@ -132,7 +133,7 @@ def _object(spec: mujoco.MjSpec, i: int) -> None:
     body.add_geom(
         name=f"object{i}",
         type=mujoco.mjtGeom.mjGEOM_BOX,
-        size=MAX_HALF,
+        size=MAX_HALF[i],
         mass=0.1,
         rgba=_COLOURS[i],
         contype=_OBJECT,

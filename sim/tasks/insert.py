@@ -15,10 +15,11 @@ HALF_Z = 0.024  # [m] of the peg
 GRIP = 0.002  # [m] above the peg's centre it is grasped
 SEARCH = 0.012  # [m] from the reported goal the search goes
 PITCH = 0.0022  # [m] the search's spiral widens by this each turn
-LEAD = 0.004  # [m] the command leads the searching tool by this
+LEAD = 0.0035  # [m] the command leads the searching tool by this
 DOWN = 0.003
+SUNK = -0.0006
 TRAVEL = 0.018
-PRESS = 0.0012  # [m] and goes below it by this: enough to press, too little to slip in the grip
+PRESS = 0.001  # [m] and goes below it by this: enough to press, too little to slip in the grip
 
 
 class Insert(Task):
@@ -71,7 +72,7 @@ class Insert(Task):
         above = np.where(np.abs(dyaw) < 0.1, np.clip(8 * (off_axis - 0.005), 0.0, hover), hover)
         target = grip.copy()
         target[:, 2] += np.where(around, 0.0, above)
-        target[:, 2] = np.maximum(target[:, 2], state.p_ee[:, 2] - 0.020)
+        target[:, 2] = np.maximum(target[:, 2], state.p_ee[:, 2] - 0.015 + 0.3 * to_grip[:, 2])
         gripper = np.where(centred | closing, -1.0, 1.0)
 
         # Carry: up, across, down onto the rim. What the peg has to move, the tool has to.
@@ -89,7 +90,7 @@ class Insert(Task):
 
         # On the rim: search, pressing lightly. In the hole: straight down.
         stuck = (level < SEARCH + 0.002) & (np.abs(gap) < 0.0015) & (state.v_ee[:, 2] > -0.02)
-        sunk = (level < SEARCH + 0.002) & (gap < -0.0015)
+        sunk = (level < SEARCH + 0.002) & (gap < SUNK)
         searched = state.p_ee + LEAD * spiral(-carried[:, :2])
         searched[:, 2] = state.p_ee[:, 2] - PRESS
         down = state.p_ee - (0.0, 0.0, DOWN)
