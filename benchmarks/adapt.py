@@ -60,7 +60,9 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     updates = QUICK_UPDATES if quick else UPDATES
     trials = Trials.drawn(book.exam_context, len(tasks), each, EXAM, seed=2**20)
     outcomes: dict[str, list[NDArray[np.bool_]]] = {who: [] for who in WHO}
-    coverage, minutes, shown = [], [], {}
+    coverage: list[dict[str, float]] = []
+    minutes: list[float] = []
+    shown: dict[str, int] = {}
     seeds = [seed] if quick else [seed, seed + 1, seed + 2]
     for s in seeds:
         start = time.monotonic()

@@ -23,7 +23,7 @@ from daytwo.sim.predicates import evaluate
 from daytwo.sim.scene import CONTROL_HZ, N_OBJECTS
 from daytwo.sim.state import Array, State, wrap
 from daytwo.sim.tasks import get_task
-from daytwo.sim.tasks.base import ACTION, N_RANDOM, YAW_STEP, Placement
+from daytwo.sim.tasks.base import ACTION, N_RANDOM, YAW_STEP, Placement, Task
 
 SHAPING = 0.2  # weight of the potential beside a success's reward of 1
 DISCOUNT = 0.97  # of the potential; a learner with the same discount keeps its optimal policy
@@ -104,7 +104,8 @@ class World:
         # [m] and yaw [rad]) less what is believed of it.
         self.target_offset = np.zeros((n, 3))
         self.correction = np.zeros((n, 6))  # taken off what is told: camera x y z, target x y yaw
-        self._fixed_goal = np.array([task.goal_is_told for task in self.tasks])
+        # A goal that rides on an object is seen; every other one is told.
+        self._fixed_goal = np.array([type(task).goal is Task.goal for task in self.tasks])
         self._waiting = np.zeros((n, MAX_DELAY + 1, self.chain.dof + 1))  # latest commands first
         self._noise_at = np.zeros(n, dtype=np.int64)
         if engine is None:

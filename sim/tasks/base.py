@@ -109,7 +109,6 @@ class Task(ABC):
     fixture: ClassVar[str] = ""  # the fixture it needs
     descriptor: ClassVar[NDArray[np.int8]]
     needs_grasp: ClassVar[bool] = False
-    goal_is_told: ClassVar[bool] = True  # False: it rides on an object, and is seen
 
     def __init__(self, arm: Arm) -> None:
         self.arm = arm

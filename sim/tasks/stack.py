@@ -18,7 +18,6 @@ class Stack(GraspTask):
     n_objects = 2
     descriptor = descriptor("object_at_goal", "released", "on_object")
     lets_go = True
-    goal_is_told = False
 
     def place(self, u: Array, difficulty: Array, p_ee: Array) -> Placement:
         placement = self.cubes(u, difficulty)
