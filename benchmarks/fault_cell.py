@@ -329,7 +329,7 @@ class Cell:
         given["socket"] = str(self.socket)
         if setup.tracked:
             topics = ["/tracker/object_0", "/tracker/object_1"]
-            given |= {"source": "tracker", "topics": topics}
+            given |= {"source": "tracker", "topics": topics, "sizes": [0.016, 0.016]}
         return json.dumps({"/**": {"ros__parameters": given}})  # JSON is YAML
 
 

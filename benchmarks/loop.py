@@ -4,6 +4,7 @@ A step goes from what was measured to what is commanded: objects less the believ
 observation, success, policy, inverse kinematics. Through ROS 2 a client attempts tasks on the twin
 at 20 Hz; the nodes `arm_driver` and `object_source` and the governor's own process, at 100 Hz,
 stand between. What is told of commands and periods is read from the governor's log of decisions.
+Where the learner hangs, it is the graph's own node that does, in the middle of an attempt.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
 
+from daytwo.benchmarks.fault_cell import family
 from daytwo.benchmarks.short_study import SIMULATIONS, book, study
 from daytwo.connecting import governed_twin
 from daytwo.curricula.attempts import by
@@ -50,6 +52,8 @@ SECONDS, QUICK_SECONDS = 60.0, 15.0  # through ROS 2
 STARTS, QUICK_STARTS = 5, 2  # of the graph `twin_day`
 MOVED = 0.01  # [rad] off where it stood: a motion
 SETTLE = 20.0  # [s] a graph may take to start, and to end
+THERE = 120.0  # [s] all its nodes may take until the arm moves
+LEARN = 30.0  # [s] a skill server waits for one that learns (`learn_timeout`)
 INSTALL = Path(__file__).resolve().parents[1] / "ros_ws" / "install"
 GRAPH = "lib/daytwo_ros/graph"
 SOURCED = 'source "$0/local_setup.bash" && exec "$@"'
@@ -75,11 +79,13 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
         progress.advance(bar)
         steps = policy_steps(memory, QUICK_STEPS if quick else STEPS, seed)
         progress.advance(bar)
-        drives = {}
-        for name, beside in (("idle", None), ("learning", "run"), ("hanging", "stop")):
-            with _learner(beside):
-                drives[name] = _drive(memory, seconds)
-            progress.advance(bar)
+        idle = _drive(memory, seconds)
+        progress.advance(bar)
+        with _learner():
+            learning = _drive(memory, seconds)
+        progress.advance(bar)
+        stopped = hanging(Path(shutil.copytree(memory, Path(scratch, "hanging"))), seconds)
+        progress.advance(bar)
         began = []
         for i in range(starts):
             copy = Path(scratch, f"memory{i}")
@@ -88,9 +94,9 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
             progress.advance(bar)
     return {
         "policy_p99_ms": steps["p99_ms"],
-        **drives["learning"],
-        "idle": drives["idle"],
-        "learner_hangs": drives["hanging"],
+        **learning,
+        "idle": idle,
+        "learner_hangs": stopped,
         "graph_start_s": {"median": round(float(np.median(began)), 2), "max": round(max(began), 2)},
         "policy": steps,
         "settings": {
@@ -137,10 +143,9 @@ def loop_figures(rows: NDArray[np.void]) -> dict[str, Any]:
     Args:
         rows: of `read_decisions`, oldest first.
     """
-    code = {state: STATES.index(state) for state in State}
-    follows = rows["state"] == code[State.FOLLOW]
+    follows = _following(rows)
     new = np.append(False, rows["age"][1:] != rows["age"][:-1]) & follows & np.isfinite(rows["age"])
-    stopped = np.append(False, follows[:-1]) & (rows["state"] == code[State.STOP])
+    stopped = np.append(False, follows[:-1]) & (rows["state"] == STATES.index(State.STOP))
     missed = sum(b"no command" in reason for reason in rows["reason"][stopped])
     periods = np.diff(rows["stamp"])[follows[1:] & follows[:-1]]
     ages = _spread(rows["age"][new].astype(np.float64))
@@ -169,25 +174,73 @@ def train() -> None:
 
 
 @contextmanager
-def _learner(beside: str | None) -> Iterator[None]:
-    """A learner's process at work, or one that was stopped in the middle of it, or none."""
-    if beside is None:
-        yield
-        return
+def _learner() -> Iterator[None]:
+    """A learner's process at work."""
     process = subprocess.Popen([sys.executable, "-c", TRAINING], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
         while "training" not in (line := process.stdout.readline()):
             if not line:
                 raise InputError("the learner's process ended; its words are above")
-        if beside == "stop":
-            process.send_signal(signal.SIGSTOP)
         yield
         if process.poll() is not None:
             raise InputError("the learner's process ended meanwhile; its words are above")
     finally:
         process.kill()
         process.communicate()
+
+
+def hanging(memory: Path, seconds: float) -> dict[str, Any]:
+    """Figures of trials through all nodes, of which the one that learns is stopped in the middle of
+    the first attempt. The skill server waits for it once; meanwhile the arm is held.
+
+    Raises:
+        InputError: the graph ended by itself.
+    """
+    log = memory.parent / "hung"
+    tasks = ", ".join(TASKS * 40)  # more than the time is enough for
+    given = {"memory": memory, "tasks": f"[{tasks}]", "attempts": 2, "days": 1, "log": log}
+    graph = subprocess.Popen(_words("twin_day", given), stdout=subprocess.DEVNULL)
+
+    def wait(over: Callable[[], bool], patience: float) -> None:
+        until = time.monotonic() + patience
+        while not over() and time.monotonic() < until:
+            if graph.poll() is not None:
+                raise InputError(f"the graph ended with {graph.returncode}; its words are above")
+            time.sleep(0.02)
+
+    def follows() -> bool:
+        return log.exists() and bool(_following(read_decisions(log)[1]).any())
+
+    learner = None
+    try:
+        wait(follows, THERE)
+        learner = next((pid for pid in family(graph.pid) if _is_learner(pid)), None)
+        if learner is None:
+            raise InputError("there is no node that learns; the graph's words are above")
+        os.kill(learner, signal.SIGSTOP)
+        stopped = time.time()
+        wait(lambda: False, seconds + LEARN)
+    finally:
+        if learner is not None:
+            os.kill(learner, signal.SIGCONT)
+        graph.send_signal(signal.SIGINT)
+        graph.wait(4 * SETTLE)
+    rows = read_decisions(log)[1]
+    return loop_figures(rows[rows["wall"] >= stopped])
+
+
+def _is_learner(pid: int) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:  # it has ended
+        return False
+    return any(word.endswith(b"/daytwo_ros/learner") for word in words[:3])
+
+
+def _following(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Of which decisions the arm followed."""
+    return np.asarray(rows["state"] == STATES.index(State.FOLLOW))
 
 
 def _drive(memory: Path, seconds: float) -> dict[str, Any]:
@@ -205,7 +258,7 @@ def _first_motion(memory: Path) -> float:
     _graph("twin_day", given, 120.0)
     rows = read_decisions(log)[1]
     # Laying an exercise out begins the governor anew: only what it was told after that counts.
-    follows = np.flatnonzero(rows["state"] == STATES.index(State.FOLLOW))
+    follows = np.flatnonzero(_following(rows))
     sent = rows["sent"][follows, :-1]
     moved = np.abs(sent - sent[0]).max(axis=1) > MOVED
     if not moved.any():
@@ -213,13 +266,16 @@ def _first_motion(memory: Path) -> float:
     return float(rows["wall"][follows[int(moved.argmax())]] - start)
 
 
-def _graph(name: str, given: dict[str, Any], longest: float) -> None:
+def _words(name: str, given: dict[str, Any]) -> list[str]:
+    """What starts a graph."""
     words = [str(INSTALL / GRAPH), name, "--arm", ARM, "--install", str(INSTALL)]
     for key, value in given.items():
         words += ["-p", f"{key}={value}"]
-    done = subprocess.run(
-        ["bash", "-c", SOURCED, str(INSTALL), *words], timeout=longest, check=False
-    )
+    return ["bash", "-c", SOURCED, str(INSTALL), *words]
+
+
+def _graph(name: str, given: dict[str, Any], longest: float) -> None:
+    done = subprocess.run(_words(name, given), timeout=longest, check=False)
     if done.returncode:
         raise InputError(f"the graph {name} ended with {done.returncode}; its words are above")
 

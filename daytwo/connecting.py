@@ -15,7 +15,7 @@ from daytwo.hardware.drivers.twin import TwinContext, TwinDriver
 from daytwo.hardware.governed import Governed, GovernedScene
 from daytwo.hardware.guarded import GuardedArm, GuardedScene, GuardProcess
 from daytwo.hardware.objects import ObjectSource
-from daytwo.hardware.opening import check_driver
+from daytwo.hardware.opening import brings_objects, check_driver
 from daytwo.sim.arms import Arm, load_arm
 
 SIMULATED_ROWS = 6_000  # of the governor's log where time is simulated: one minute
@@ -51,7 +51,8 @@ def connected(
         log: where the governor's decisions go.
 
     Raises:
-        InputError: there is no such driver or setting, or nobody says where its objects are.
+        InputError: there is no such driver or setting; or nobody says where its objects are, which
+            is refused before the arm is connected.
         DriverError: the arm was not reached.
     """
     check_driver(driver)
@@ -64,6 +65,11 @@ def connected(
         with governed_twin(load_arm(arm), context, log) as (governed, scene):
             yield governed, scene
         return
+    if not brings_objects(driver, settings):  # before a motor is switched on
+        raise InputError(
+            f"driver '{driver}': a real arm brings no objects of its own; it needs a tracker, "
+            "through the ROS 2 node object_source; --port or --host emulated brings them"
+        )
     with (
         GuardProcess(arm, driver, settings, log) as guard,
         GuardedArm(load_arm(arm), guard.socket) as guarded,
@@ -91,9 +97,6 @@ def announcing(
         driver: name of its driver.
         task: what is attempted.
         attempts: how many are planned.
-
-    Raises:
-        InputError: there is no place for it that is this user's alone.
     """
     if socket is None:
         yield lambda done, successes: None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from daytwo.sim.arms import Arm
 from daytwo.sim.belief import Belief
 from daytwo.sim.identify import Identifier, Trace
 from daytwo.sim.tasks import get_task
+
+_LOG = logging.getLogger("daytwo")
 
 MEASURED = ("q", "opening", "p_object", "quat_object")  # of an attempt's tracks, for its trace
 SEEDS = 5 * 2**48  # exercises of deployment: never practised, never examined
@@ -123,6 +126,7 @@ def deploy(
     tell: Callable[[Try], None] = lambda _: None,
     identifier: Identifier | None = None,
     stop: Callable[[], bool] = lambda: False,
+    say: Callable[[str], None] = _LOG.warning,
 ) -> list[Try]:
     """One trial of K attempts on a connected arm, from and into a memory open for writing.
 
@@ -133,6 +137,7 @@ def deploy(
         driver_name: under which beliefs and records are kept.
         task, attempts, difficulty, seed, tell, stop: as for `attempt_all`.
         identifier: to learn with; made here if None.
+        say: told when an attempt pauses because an object is not seen, and when it goes on.
 
     Raises:
         InputError: the task is unknown, the arm cannot do it, or the version does not fit.
@@ -142,7 +147,7 @@ def deploy(
     identifier = identifier or Identifier(keep.arm)
     with Recorder(keep.store) as recorder:
         diary = OwnDiary(keep, recorder, identifier)
-        cell = Cell(driver, source, [task])
+        cell = Cell(driver, source, [task], say)
         return attempt_all(
             trial, keep.acting(), cell, diary, attempts, difficulty, seed, tell, stop
         )

@@ -6,10 +6,10 @@ finds it there. Nothing is commanded this way, and nothing depends on a file bei
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 import tempfile
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Self
@@ -17,8 +17,6 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daytwo.errors import InputError
-
-_LOG = logging.getLogger("daytwo")
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -42,14 +40,13 @@ class Announcement(BaseModel):
 class Announcer:
     """Announces one arm until it is closed. A context manager.
 
+    Where it cannot be announced a warning says why, and all goes on without: nobody sees it then.
+
     Args:
         socket: of its governor.
         arm: its name, or the path of its arm.yaml.
         driver: name of its driver.
         folder: where; by default the user's own (`runtime_folder`).
-
-    Raises:
-        InputError: the folder is not this user's alone.
     """
 
     def __init__(self, socket: Path, arm: str, driver: str, folder: Path | None = None) -> None:
@@ -58,26 +55,37 @@ class Announcer:
         self._said = Announcement(
             socket=socket.absolute(), arm=place, driver=driver, pid=os.getpid()
         )
-        handle, name = tempfile.mkstemp(
-            prefix="arm-", suffix=".json", dir=folder or runtime_folder()
-        )
-        os.close(handle)
-        self.path = Path(name)
-        self._write()
+        self.path: Path | None = None
+        try:
+            handle, name = tempfile.mkstemp(
+                prefix="arm-", suffix=".json", dir=folder or runtime_folder()
+            )
+            os.close(handle)
+            self.path = Path(name)
+            self._write(self.path)
+        except (InputError, OSError) as error:
+            self._give_up(error)
 
     def tell(self, task: str, attempt: int, attempts: int, successes: int, done: int) -> None:
-        """Say what is attempted now; see `Announcement`. What cannot be written is logged alone."""
+        """Say what is attempted now; see `Announcement`."""
         new = {"task": task, "attempt": attempt, "attempts": attempts}
         new |= {"successes": successes, "done": done}
         self._said = Announcement.model_validate(self._said.model_dump() | new)
+        if self.path is None:
+            return
         try:
-            self._write()
-        except OSError as error:  # the folder went with a login: nobody sees it, nothing else
-            _LOG.warning("not announced any more: %s", error)
+            self._write(self.path)
+        except OSError as error:  # the folder went with a login
+            self._give_up(error)
 
     def close(self) -> None:
         """Take it back; more than once does no harm."""
-        self.path.unlink(missing_ok=True)
+        if self.path is None:
+            return
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            self._give_up(error)
 
     def __enter__(self) -> Self:
         return self
@@ -90,10 +98,14 @@ class Announcer:
     ) -> None:
         self.close()
 
-    def _write(self) -> None:
-        part = self.path.with_suffix(".part")
+    def _write(self, path: Path) -> None:
+        part = path.with_suffix(".part")
         part.write_text(self._said.model_dump_json())
-        part.replace(self.path)
+        part.replace(path)
+
+    def _give_up(self, error: Exception) -> None:
+        self.path = None
+        warnings.warn(f"arm '{self._said.arm}' is not announced: {error}", stacklevel=3)
 
 
 def announced(folder: Path | None = None) -> list[Announcement]:
@@ -124,10 +136,24 @@ def runtime_folder() -> Path:
         InputError: something else has its name there, or others may read or write in it.
     """
     given = os.environ.get("XDG_RUNTIME_DIR", "")
-    if given and Path(given).is_dir():
-        folder = Path(given, "daytwo")
-    else:
-        folder = Path(tempfile.gettempdir(), f"daytwo-{os.getuid()}")
+    return own(Path(given, "daytwo")) if given and Path(given).is_dir() else temporary_folder()
+
+
+def temporary_folder() -> Path:
+    """A folder of this user's alone in the system's for temporary files, made where there is none.
+
+    Raises:
+        InputError: something else has its name there, or others may read or write in it.
+    """
+    return own(Path(tempfile.gettempdir(), f"daytwo-{os.getuid()}"))
+
+
+def own(folder: Path) -> Path:
+    """Make a folder where there is none, and see that it is this user's alone.
+
+    Raises:
+        InputError: it is not.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()

@@ -23,6 +23,8 @@ from daytwo.sim.tasks.base import Placement
 from daytwo.sim.world import StepResult, World
 
 OLDEST = 3.5 / CONTROL_HZ  # [s] a measurement may be: three control steps without one
+# [s] likewise a sighting: at rest within half a second, the arm's own way to rest included
+OLDEST_SEEN = 2.5 / CONTROL_HZ
 PATIENCE = 30.0  # [s] the arm waits for objects to be seen again
 
 Act = Callable[[World, NDArray[np.float32]], NDArray[np.floating]]
@@ -147,9 +149,11 @@ class DriverEngine:
         """Which object was not seen for too long, "" if none."""
         ages = self._sighting.age_s
         i = int(ages.argmax()) if len(ages) else 0
-        if not len(ages) or ages[i] <= OLDEST:
+        if not len(ages) or ages[i] <= OLDEST_SEEN:
             return ""
-        return f"object {i} was last seen {ages[i]:.2f} s ago; at most {OLDEST:.2f} s are accepted"
+        return (
+            f"object {i} was last seen {ages[i]:.2f} s ago; at most {OLDEST_SEEN:.3f} s are accepted"
+        )
 
     def _pause(self, late: str) -> None:
         """Stand until every object is seen again.

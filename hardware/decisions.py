@@ -7,6 +7,7 @@ written is known as such and left out.
 
 from __future__ import annotations
 
+import itertools
 import json
 import mmap
 import os
@@ -22,6 +23,7 @@ from daytwo.sim.arms import Arm
 
 PAGE = 4096
 FORMAT = 1
+KEPT = 5  # logs of before, PATH.1 the newest
 STATES = tuple(State)
 
 
@@ -46,12 +48,12 @@ class DecisionLog:
     """Writes decisions; a context manager.
 
     Args:
-        path: file, made anew.
+        path: file, made anew; a log that is there becomes PATH.1, that one PATH.2, and so on.
         arm: whose.
         rows: how many are kept; 60 000 are ten minutes at 100 Hz.
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: the file cannot be written, or it is something else than a log.
     """
 
     def __init__(self, path: Path, arm: Arm, rows: int = 60_000) -> None:
@@ -59,6 +61,7 @@ class DecisionLog:
         head = {"format": FORMAT, "arm": arm.name, "names": names, "rows": rows}
         self._dtype = _row(len(names))
         size = PAGE + rows * self._dtype.itemsize
+        before = decided(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh = path.with_name(f".{path.name}.new")  # who finds a log finds a whole one
@@ -66,6 +69,8 @@ class DecisionLog:
                 os.posix_fallocate(file.fileno(), 0, size)  # a full disk shows here
                 self._map = mmap.mmap(file.fileno(), size)
             self._map[:PAGE] = json.dumps(head).encode().ljust(PAGE)
+            if before:
+                put_by(path, path)
             fresh.replace(path)  # a reader of the old one keeps what it has
         except OSError as error:
             raise InputError(f"log {path}: {error.strerror}; give a writable place") from error
@@ -95,6 +100,41 @@ class DecisionLog:
         """Everything to the disk."""
         self._map.flush()
         del self._rows
+
+
+def put_by(log: Path, path: Path) -> Path:
+    """Keep a log that is over as PATH.1; of those from before the newest are kept, too.
+
+    Raises:
+        InputError: it is no log.
+        OSError: it cannot be moved there.
+    """
+    _, rows = read_decisions(log)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    numbered = [path.with_name(f"{path.name}.{i}") for i in range(1, KEPT + 1)]
+    for older, newer in itertools.pairwise(reversed(numbered)):
+        if newer.exists():
+            newer.replace(older)
+    if len(rows) and rows["number"][-1] == len(rows):  # the ring did not come round: what is used
+        with log.open("rb") as file:
+            numbered[0].write_bytes(file.read(PAGE + rows.nbytes))
+        log.unlink()
+        return numbered[0]
+    return log.replace(numbered[0])
+
+
+def decided(path: Path) -> bool:
+    """Whether a log is there with anything in it.
+
+    Raises:
+        InputError: something else is there.
+    """
+    if not path.exists() or (path.is_file() and not path.stat().st_size):
+        return False
+    try:
+        return bool(len(read_decisions(path)[1]))
+    except InputError as error:
+        raise InputError(f"{error}; it is not overwritten, give another place") from error
 
 
 def read_decisions(path: Path) -> tuple[list[str], NDArray[np.void]]:

@@ -5,6 +5,8 @@ An arm in real time has its governor in a process of its own: `hardware/guard.py
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from daytwo.errors import DriverError
 from daytwo.hardware.decisions import DecisionLog
 from daytwo.hardware.driver import ArmDriver, Array, Reading
@@ -28,7 +30,7 @@ class Governed(ArmDriver):
     def __init__(
         self, inner: ArmDriver, governor: Governor | None = None, log: DecisionLog | None = None
     ) -> None:
-        self.governor = governor or Governor(inner.arm)
+        self.governor = governor or Governor(inner.arm, features=inner.features)
         super().__init__(inner.arm, rate=1.0 / self.governor.config.period)
         self.inner, self._log = inner, log
         self._due = 0.0  # of the next decision
@@ -106,6 +108,7 @@ class Governed(ArmDriver):
         decision = self.governor.tick(self.inner.read(), self.now())
         if decision.sent is not None:
             self._sent = self.inner.command(decision.sent[:-1], decision.sent[-1])
+            decision = replace(decision, sent=self._sent)
         if self._log is not None:
             self._log.write(decision)
 

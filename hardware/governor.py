@@ -16,7 +16,7 @@ from enum import StrEnum
 import numpy as np
 
 from daytwo.errors import InputError
-from daytwo.hardware.driver import Array, Health, Reading
+from daytwo.hardware.driver import Array, Features, Health, Reading
 from daytwo.hardware.motion import Motion
 from daytwo.sim.arms import Arm
 from daytwo.sim.kinematics import Chain
@@ -88,19 +88,25 @@ class Governor:
         arm: the arm.
         config: settings.
         rates: how fast it may move; by default as fast as the arm's limits say.
+        features: of its driver, whose limits hold beside the arm's: a calibrated range is narrower.
+
+    Raises:
+        InputError: between the limits of a joint there is no room for the margin.
     """
 
     def __init__(
-        self, arm: Arm, config: GovernorConfig | None = None, rates: Rates | None = None
+        self,
+        arm: Arm,
+        config: GovernorConfig | None = None,
+        rates: Rates | None = None,
+        features: Features | None = None,
     ) -> None:
         self.arm, self.config = arm, config or GovernorConfig()
         self.state, self.reason = State.OFF, "not started"
         self._motion = Motion(rates or Rates.of(arm), self.config.period)
         self._chain = Chain(arm)
         self._names = (*arm.joints, "gripper")
-        margin = self.config.margin
-        self._low = np.append(np.asarray(arm.lower) + margin, 0.0)
-        self._high = np.append(np.asarray(arm.upper) - margin, 1.0)
+        self._low, self._high = _limits(arm, features, self.config.margin)
         box = np.asarray(arm.workspace)
         beyond = np.array([[-1.0, 1.0]]) * self.config.beyond
         self._box = box + beyond
@@ -367,6 +373,24 @@ class Governor:
     def _where(self, reading: Reading) -> Array:
         share = np.clip(reading.opening / self.arm.gripper.max_opening, 0.0, 1.0)
         return np.append(reading.q, share)
+
+
+def _limits(arm: Arm, features: Features | None, margin: float) -> tuple[Array, Array]:
+    """Between what a command is clipped, (dof + 1,) each [rad], gripper's share.
+
+    Raises:
+        InputError: there is no room for the margin.
+    """
+    low, high = np.asarray(arm.lower), np.asarray(arm.upper)
+    if features is not None:
+        low, high = np.maximum(low, features.lower), np.minimum(high, features.upper)
+    for name, a, b in zip(arm.joints, low, high, strict=True):
+        if b - a <= 2 * margin:
+            raise InputError(
+                f"joint '{name}': may be at {a:.3f} .. {b:.3f} rad, less {margin} at either end, "
+                "which leaves nothing; calibrate the arm again, over the joint's whole range"
+            )
+    return np.append(low + margin, 0.0), np.append(high - margin, 1.0)
 
 
 def moves(reading: Reading) -> bool:

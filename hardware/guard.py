@@ -18,7 +18,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ import numpy as np
 
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.decisions import DecisionLog
-from daytwo.hardware.driver import ArmDriver, Reading
+from daytwo.hardware.driver import ArmDriver, Array, Reading
 from daytwo.hardware.governor import Command, Decision, Governor, GovernorConfig, State
 from daytwo.hardware.hurry import hurry
 from daytwo.hardware.objects import ObjectSource
@@ -119,13 +119,19 @@ class Guard:
     def _tick(self) -> None:
         reading = self._read()
         decision = self.governor.tick(reading, time.monotonic())
-        if decision.sent is not None and self.driver.connected:
-            try:
-                self.driver.command(decision.sent[:-1], decision.sent[-1])
-            except DriverError as error:
-                self._lost(error)
+        decision = replace(decision, sent=self._send(decision.sent))
         self.log.write(decision)
         self._tell(decision)
+
+    def _send(self, decided: Array | None) -> Array | None:
+        """What went out of what was decided, which is what is logged and told (G18)."""
+        if decided is None or not self.driver.connected:
+            return None
+        try:
+            return self.driver.command(decided[:-1], decided[-1])
+        except DriverError as error:
+            self._lost(error)
+            return None
 
     def _read(self) -> Reading | None:
         """What is measured, or None where the arm is silent, which the governor then counts."""
@@ -152,7 +158,7 @@ class Guard:
             return
         packet = pack({"state": self._state(decision)})
         for link in tuple(self._watchers):
-            self._send(link, packet)
+            self._post(link, packet)
 
     def _state(self, decision: Decision) -> dict[str, Any]:
         reading, governor = self._reading, self.governor
@@ -163,6 +169,7 @@ class Guard:
         return {
             "stamp": decision.stamp,
             "state": decision.state,
+            "stopped": governor.stopped,
             "reason": decision.reason,
             "refused": decision.refused,
             "failure": self._failure,
@@ -180,14 +187,17 @@ class Guard:
 
     def _listen(self, until: float) -> None:
         """Hear clients until the next period; what they say counts when it arrives."""
-        while (left := until - time.monotonic()) > 0:
-            for key, _ in self._waiting.select(left):
+        left = until - time.monotonic()
+        while True:  # at least once: a stop is heard, however late the periods are
+            for key, _ in self._waiting.select(max(0.0, left)):
                 link = key.fileobj
                 assert isinstance(link, socket.socket)
                 if link is self._listening:
                     self._welcome()
                 else:
                     self._hear(link)
+            if (left := until - time.monotonic()) <= 0:
+                return
 
     def _welcome(self) -> None:
         link, _ = self._listening.accept()
@@ -204,7 +214,7 @@ class Guard:
         try:
             self._do(link, parse(packet))
         except InputError as error:
-            self._send(link, pack({"error": str(error)}))
+            self._post(link, pack({"error": str(error)}))
 
     def _part(self, link: socket.socket) -> None:
         self._waiting.unregister(link)
@@ -214,7 +224,7 @@ class Guard:
             self._commander = None
             self.governor.close(self.governor.session)
 
-    def _send(self, link: socket.socket, packet: bytes) -> None:
+    def _post(self, link: socket.socket, packet: bytes) -> None:
         try:
             link.send(packet)
         except BlockingIOError:
@@ -252,7 +262,7 @@ class Guard:
                     answer = self._answer(link, request, now)
                 except (InputError, DriverError) as error:
                     answer = {"error": str(error)}
-                self._send(link, pack(answer | {"id": request.id}))
+                self._post(link, pack(answer | {"id": request.id}))
 
     def _answer(self, link: socket.socket, request: Ask | Begin, now: float) -> dict[str, Any]:
         if request.op == "open":
@@ -306,8 +316,15 @@ def _since(reading: Reading, now: float) -> float:
 def main(
     arguments: list[str] | None = None,
     open_arm: Callable[..., tuple[ArmDriver, ObjectSource | None]] = open_arm,
+    config: GovernorConfig | None = None,
 ) -> None:
-    """The process: connects, says "ready" in one line of stdout, serves until stdin is closed."""
+    """The process: connects, says "ready" in one line of stdout, serves until stdin is closed.
+
+    Args:
+        arguments: of the command line.
+        open_arm: makes a driver and its objects.
+        config: of the governor; by default the usual, or an emulator's.
+    """
     parser = argparse.ArgumentParser(prog="daytwo-guard", description=__doc__)
     parser.add_argument("--arm", required=True, help="name of an arm, or path of an arm.yaml")
     parser.add_argument("--driver", required=True)
@@ -330,19 +347,20 @@ def main(
         arm, settings = load_arm(given.arm), json.loads(given.settings)
         with contextlib.ExitStack() as lent:
             objects: ObjectSource | None = None
-            config = GovernorConfig()
+            usual = GovernorConfig()
             if wants_emulator(settings):
                 from daytwo.hardware.emulators.emulated import PATIENT, emulated  # late: physics
 
                 stand_in = emulated(given.driver, given.arm, settings)
-                (settings, objects), config = lent.enter_context(stand_in), PATIENT
+                (settings, objects), usual = lent.enter_context(stand_in), PATIENT
             driver, own = open_arm(given.driver, arm, settings)
             listening = lent.enter_context(_listen_at(given.socket))
             lent.callback(given.socket.unlink, missing_ok=True)
             if not hurry():
                 print("guard: no real-time priority; its periods may jitter", file=sys.stderr)
             with DecisionLog(given.log, arm) as log:
-                guard = Guard(driver, own or objects, Governor(arm, config), log, listening)
+                governor = Governor(arm, config or usual, features=driver.features)
+                guard = Guard(driver, own or objects, governor, log, listening)
                 guard.serve(ending, ready=lambda: print("ready", file=told, flush=True))
     except (InputError, DriverError) as error:
         print(f"guard: {error}", file=sys.stderr)

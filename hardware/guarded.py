@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import select
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from daytwo.errors import DriverError, InputError
+from daytwo.hardware.announced import temporary_folder
+from daytwo.hardware.decisions import decided, put_by
 from daytwo.hardware.driver import ArmDriver, Array, Reading
 from daytwo.hardware.governed import SETTLE, STOP_TIME
 from daytwo.hardware.governor import GovernorConfig, State, moves
@@ -23,6 +26,8 @@ from daytwo.hardware.objects import ObjectSource, Sighting
 from daytwo.hardware.wire import LARGEST, numbers, pack, reading_of
 from daytwo.sim.arms import Arm
 from daytwo.sim.tasks.base import Placement
+
+_LOG = logging.getLogger("daytwo")
 
 START = 60.0  # [s] a governor's process may take to reach its arm, and an emulator to start
 LEAVE = 5.0  # [s] it may take to end once it has said why
@@ -38,8 +43,9 @@ class GuardProcess:
         arm: name of an arm, or path of an arm.yaml.
         driver: name of its driver.
         settings: of the driver.
-        log: where decisions go; by default a place that is gone with the process.
-        socket: where it listens; by default such a place, too.
+        log: where decisions go; by default a place that is gone with the process, unless that dies:
+            then they are kept as decisions-ARM.1 in the user's temporary folder, where `log` is.
+        socket: where it listens; by default a place that is gone with the process.
         program: module that is run; one that knows further drivers calls the usual one's `main`.
         wait: until it has reached its arm; else ask `ready`.
 
@@ -62,6 +68,7 @@ class GuardProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="daytwo-")
         self.socket = socket or Path(self._folder.name, "guard")
         self.log = log or Path(self._folder.name, "decisions")
+        self._kept = f"decisions-{Path(arm).stem}"
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
         self._process = subprocess.Popen(
             [
@@ -138,7 +145,20 @@ class GuardProcess:
             self._process.kill()
             self._process.wait()
         self._said.close()
+        if self._process.returncode:
+            self._keep()
         self._folder.cleanup()
+
+    def _keep(self) -> None:
+        """Its log is all that tells why it died; what was not decided, nobody misses."""
+        if self.log.parent != Path(self._folder.name) or not self.log.exists():
+            return
+        try:
+            if decided(self.log):
+                self.log = put_by(self.log, temporary_folder() / self._kept)
+                _LOG.warning("the governor died; what it decided last is kept: %s", self.log)
+        except (InputError, OSError) as error:  # no reason to leave an arm without a governor
+            _LOG.warning("the governor died, and its decisions are lost: %s", error)
 
     def __enter__(self) -> GuardProcess:
         return self

@@ -12,8 +12,8 @@ from ruckig import (
     ControlInterface,
     InputParameter,
     OutputParameter,
-    Result,
     Ruckig,
+    RuckigError,
     Synchronization,
 )
 
@@ -21,6 +21,7 @@ from daytwo.errors import DriverError
 from daytwo.hardware.driver import Array
 from daytwo.sim.rates import Rates
 
+HAIRS = (1e-9, -1e-9, 1e-7, -1e-7)  # [rad], or [rad/s] of a stop
 _AT_REST = 1e-6  # [rad/s] and [rad/s2]
 
 
@@ -39,6 +40,7 @@ class Motion:
         self._in.synchronization = Synchronization.No
         self._in.max_acceleration = rates.acceleration.tolist()
         self._in.max_jerk = rates.jerk.tolist()
+        self._goal, self._hair = np.zeros(n), 0.0
         self.begin(np.zeros(n))
 
     @property
@@ -66,8 +68,9 @@ class Motion:
     def toward(self, goal: Array, speed: float = 1.0) -> Array:
         """One period on the way to rest at `goal`, at a share of the velocity limits."""
         self._in.control_interface = ControlInterface.Position
-        self._in.target_position = goal.tolist()
         self._in.max_velocity = (speed * self.rates.velocity).tolist()
+        if not np.array_equal(goal, self._goal):
+            self._goal, self._hair = goal.copy(), 0.0
         return self._move()
 
     def slow(self) -> Array:
@@ -77,8 +80,24 @@ class Motion:
         return self._move()
 
     def _move(self) -> Array:
-        self._in.target_velocity = self._in.target_acceleration = [0.0] * len(self.x)
-        if self._ruckig.update(self._in, self._out) not in (Result.Working, Result.Finished):
-            raise DriverError(f"no way within the limits from {self.x} to {self._in}")
-        self._out.pass_to_input(self._in)
-        return self.x
+        """One period; to a hair beside the target, where ruckig finds no way to the very place.
+
+        It fails at distances where one kind of profile turns into the next: from rest at
+        2 a^3 / j^2 (0.1 rad for an SO-101), v^2 / a + v a / j and 2 v sqrt(v / j). The hair stays
+        until there is another goal, or it would find a way from the next period on that is slow.
+        """
+        n = len(self._goal)
+        self._in.target_acceleration = [0.0] * n
+        for hair in (self._hair, *HAIRS):
+            stops = self._in.control_interface == ControlInterface.Velocity
+            self._in.target_position = (self._goal + hair).tolist()
+            self._in.target_velocity = [hair if stops else 0.0] * n
+            try:
+                self._ruckig.update(self._in, self._out)
+            except RuckigError as error:
+                failure = error
+            else:
+                self._hair = 0.0 if stops else hair
+                self._out.pass_to_input(self._in)
+                return self.x
+        raise DriverError(f"no way within the limits: {failure}")

@@ -14,6 +14,7 @@ from daytwo.sim.arms import Arm
 
 EMULATED = "emulated"  # the port or host of whoever has no arm
 DRIVERS = ("twin", "mujoco", "feetech", "dynamixel", "ur", "xarm", "franka")
+SIMULATED = ("twin", "mujoco")
 
 Gripper = Literal["none", "robotiq"]
 
@@ -50,6 +51,11 @@ def wants_emulator(settings: Mapping[str, Any]) -> bool:
     (`hardware/emulators/emulated.py`).
     """
     return EMULATED in (settings.get("port"), settings.get("host"))
+
+
+def brings_objects(name: str, settings: Mapping[str, Any]) -> bool:
+    """Whether an arm simulates objects of its own; any other needs somebody who sees them."""
+    return name in SIMULATED or wants_emulator(settings)
 
 
 def open_arm(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -23,19 +25,20 @@ class Supervisor:
     Args:
         start: starts a process, without waiting until it is ready.
 
-    Raises:
-        InputError, DriverError: from `wait`, if the first one does not start.
+    Nothing is started before `wait`.
     """
 
     def __init__(self, start: Callable[[], GuardProcess]) -> None:
         self._start = start
-        self._process: GuardProcess | None = start()
+        self._process: GuardProcess | None = None
         self.link: Link | None = None  # None while no governor is there
         self.restarts = 0
         self.lost = ""  # why the last one had to be started again, "" if none had to be
         self.began = 0  # [ns] since 1970, of the present one: no two have the same
         self._next_try = self._heard = self._looked = 0.0
         self._latched = ""  # why the arm has to stay where it is, whoever governs it
+        self._asked = -math.inf  # [s] when the present governor was told so
+        self._obeyed = True  # whether it has said since that it stopped
 
     @property
     def pid(self) -> int | None:
@@ -43,13 +46,13 @@ class Supervisor:
         return None if self._process is None else self._process.pid
 
     def wait(self, timeout: float) -> None:
-        """Return when it has reached its arm.
+        """Start the first one; return when it has reached its arm.
 
         Raises:
             InputError: what was given is wrong.
             DriverError: the arm was not reached within `timeout` [s].
         """
-        assert self._process is not None
+        self._process = self._start()
         if not self._process.ready(timeout):
             raise DriverError(f"the governor did not start within {timeout:.0f} s")
         self._attend(self._process)
@@ -68,9 +71,8 @@ class Supervisor:
             process = self._process
             self._lose((process.ended if process else "") or str(error))
             return []
-        if told:
-            last = told[-1]
-            self._latched = last["reason"] if last["state"] == State.LATCHED else ""
+        for state in told:
+            self._remember(state)
         if told or away:
             self._heard = now
         elif now - self._heard > NEWS:
@@ -78,11 +80,29 @@ class Supervisor:
         return told
 
     def latch(self, reason: str) -> None:
-        """Stop the arm until it is reset; at once, or as soon as there is a governor again."""
-        if self.link is None:
-            self._latched = reason
-        else:
-            self.link.tell({"op": "stop", "reason": reason, "latch": True})
+        """Stop the arm until it is reset; at once, or as soon as there is a governor again.
+
+        The governor may hang or die before it comes to that; the next one is stopped then.
+        """
+        self._latched, self._obeyed = self._latched or reason, False
+        if self.link is not None:
+            with contextlib.suppress(DriverError):  # it is gone, which `look` finds out
+                self.link.tell({"op": "stop", "reason": self._latched, "latch": True})
+        self._asked = time.monotonic()
+
+    def _remember(self, state: dict[str, Any]) -> None:
+        """Whether the arm has to stay where it is, by what its governor tells.
+
+        Only a governor that had stopped and does not any more was reset. One that has not come to
+        the last stop yet goes on telling that it is not stopped.
+        """
+        if state["state"] == State.OFF:
+            return  # it ends, which says nothing of the arm
+        if state["stopped"]:
+            self._latched = self._latched or state["reason"]
+            self._obeyed |= state["stamp"] > self._asked
+        elif self._obeyed:
+            self._latched = ""
 
     def close(self) -> list[dict[str, Any]]:
         """Bring the arm to rest and end the process; its last words."""

@@ -8,12 +8,19 @@ driver sends nothing more until it is connected again, and then only what it is 
 from __future__ import annotations
 
 import importlib.util
+import re
 from typing import Literal
 
 from daytwo.errors import InputError
 from daytwo.hardware.drivers.linked import Gripper, LinkedDriver
 from daytwo.hardware.drivers.robotiq import Robotiq
 from daytwo.sim.arms import Arm
+
+
+def model_of(name: str) -> str:
+    """Which model an arm's name means, like UR5e; "" where it means none."""
+    found = re.match(r"ur(3|5|10|16|20|30)(e?)(?![0-9a-z])", name.lower())
+    return f"UR{found[1]}{found[2]}" if found else ""
 
 
 class UrDriver(LinkedDriver):
@@ -28,6 +35,9 @@ class UrDriver(LinkedDriver):
 
     Raises:
         InputError: ur_rtde is not installed, or a setting is none that it takes.
+
+    `connect` raises a DriverError if the arm's name is a model's, and the controller says that it
+    moves another.
     """
 
     module = "daytwo.hardware.drivers.ur_link"
@@ -41,7 +51,7 @@ class UrDriver(LinkedDriver):
         lookahead: float = 0.05,
         gain: float = 300.0,
     ) -> None:
-        super().__init__(arm, host, (str(lookahead), str(gain)))
+        super().__init__(arm, host, (str(lookahead), str(gain), model_of(arm.name)))
         if importlib.util.find_spec("rtde_control") is None:
             raise InputError("a UR arm needs ur_rtde; pip install 'daytwo[ur]'")
         if len(arm.joints) != 6:

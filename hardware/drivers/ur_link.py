@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
+import re
 import signal
 import sys
 import threading
@@ -61,9 +62,13 @@ class Link:
         host: the controller's address.
         lookahead: [s] over which it smooths what it is told.
         gain: of its position control.
+        model: that it should move, like UR5e; "" for any.
     """
 
-    def __init__(self, host: str, lookahead: float, gain: float) -> None:
+    def __init__(self, host: str, lookahead: float, gain: float, model: str) -> None:
+        found = _model(host)
+        if model and found and found != model:
+            raise RuntimeError(f"it moves a {found}, and the arm's file is a {model}'s")
         from rtde_control import RTDEControlInterface
         from rtde_receive import RTDEReceiveInterface
 
@@ -146,6 +151,26 @@ class Link:
         self._ended = self._ended or why
 
 
+def _model(host: str) -> str:
+    """What the controller says that it moves, like UR5e; "" where its software tells no model.
+
+    It tells a UR5 and a UR5e by the same name; a CB3's software is version 3, an e-Series' 5.
+    """
+    from dashboard_client import DashboardClient  # type: ignore[import-not-found]
+
+    dashboard = DashboardClient(host)
+    dashboard.connect()
+    try:
+        named = re.search(r"UR(\d+)", dashboard.getRobotModel())
+        version = re.search(r"(\d+)\.\d+", dashboard.polyscopeVersion())
+    finally:
+        dashboard.disconnect()
+    if named is None or version is None:
+        return ""
+    both = named[1] in ("3", "5", "10", "16")  # models of either generation
+    return named[0] + ("e" if both and int(version[1]) >= 5 else "")
+
+
 def _fault(robot: int, safety: int) -> str:
     faults = []
     if safety not in SAFE:
@@ -164,9 +189,9 @@ def watch(link: Link, memory: mmap.mmap) -> None:
 
 def serve(connection: Connection, memory: mmap.mmap, *settings: str) -> None:
     """Until told to end, or until nobody is there any more."""
-    host, lookahead, gain = settings
+    host, lookahead, gain, model = settings
     try:
-        link = Link(host, float(lookahead), float(gain))
+        link = Link(host, float(lookahead), float(gain), model)
         link.look().write(memory)
     except Exception as error:  # whatever it is, the driver is told and raises it
         connection.send(str(error))

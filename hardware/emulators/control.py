@@ -9,8 +9,9 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class Control:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._number = 0  # of the last question
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(ANSWER)
         try:
@@ -50,14 +52,19 @@ class Control:
             InputError: it cannot be done; says why.
             DriverError: the emulator is gone.
         """
+        self._number += 1
+        question = {"op": op, "id": self._number, **fields}
         try:
-            self._socket.send(json.dumps({"op": op, **fields}).encode())
-            packet = self._socket.recv(PACKET)
+            self._socket.send(json.dumps(question).encode())
+            while True:
+                packet = self._socket.recv(PACKET)
+                if not packet:
+                    raise DriverError("the emulator has ended")
+                answer: dict[str, Any] = json.loads(packet)
+                if answer.pop("id") == self._number:
+                    break  # else it is the answer to a question that was given up
         except OSError as error:
             raise DriverError(f"the emulator does not answer ({error})") from error
-        if not packet:
-            raise DriverError("the emulator has ended")
-        answer: dict[str, Any] = json.loads(packet)
         if "error" in answer:
             raise InputError(f"{op}: {answer['error']}")
         return answer
@@ -85,42 +92,57 @@ class Control:
 
 
 @contextlib.contextmanager
-def launched(name: str, arm: str, plant: str = "lag") -> Iterator[tuple[str, Control]]:
+def launched(
+    name: str, arm: str, plant: str = "lag", program: str = "daytwo.hardware.emulators"
+) -> Iterator[tuple[str, Control]]:
     """Start an emulator's process, and end it: where to connect, and its control socket.
+
+    Args:
+        name: of the emulator.
+        arm: name of an arm, or path of an arm.yaml.
+        plant: what it moves.
+        program: module that is run.
 
     Raises:
         InputError: it did not start; says why.
         DriverError: it failed meanwhile.
     """
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "daytwo.hardware.emulators", name),
-            *("--arm", arm, "--plant", plant, "--parent", str(os.getpid())),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        line = process.stdout.readline() if _comes(process.stdout) else ""
-        if not line:
-            process.kill()
-            lines = process.stderr.read().strip().splitlines() or ["no word"]
-            raise InputError(f"emulator '{name}' did not start: {lines[-1]}")
-        where = json.loads(line)
-        with Control(where["control"]) as control:
-            yield where["address"], control
-    finally:
-        process.terminate()
+    with tempfile.TemporaryFile("w+") as said:  # a pipe that nobody reads would fill, and it wait
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", program, name),
+                *("--arm", arm, "--plant", plant, "--parent", str(os.getpid())),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        )
+        assert process.stdout is not None
         try:
-            _, said = process.communicate(timeout=END)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            _, said = process.communicate()
-    if process.returncode:
-        raise DriverError(f"emulator '{name}' failed: {said.strip()}")
+            line = process.stdout.readline() if _comes(process.stdout) else ""
+            if not line:
+                process.kill()
+                process.wait()
+                lines = _read(said).splitlines() or ["no word"]
+                raise InputError(f"emulator '{name}' did not start: {lines[-1]}")
+            where = json.loads(line)
+            with Control(where["control"]) as control:
+                yield where["address"], control
+        finally:
+            process.stdout.close()
+            process.terminate()
+            try:
+                process.wait(timeout=END)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if process.returncode:
+            raise DriverError(f"emulator '{name}' failed: {_read(said)}")
+
+
+def _read(said: TextIO) -> str:
+    said.seek(0)
+    return said.read().strip()
 
 
 def _comes(stream: Any) -> bool:

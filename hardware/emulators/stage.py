@@ -1,6 +1,7 @@
 """An emulator as a process of its own, and a socket on which a test holds the strings.
 
-Requests and answers are JSON, one a packet, on a Unix socket (SOCK_SEQPACKET):
+Requests and answers are JSON, one a packet, on a Unix socket (SOCK_SEQPACKET); a request may have
+an "id", which its answer repeats:
 
     {"op": "faults", FIELD: VALUE, ...}     what is wrong from now on; the rest stays as it is
     {"op": "unplug"}, {"op": "plug"}        the cable, where there is one
@@ -104,14 +105,17 @@ class Stage:
 
     def answer(self, packet: bytes) -> bytes:
         """What is answered to one request."""
+        number: dict[str, Any] = {}
         try:
             request = json.loads(packet)
+            if isinstance(request, dict) and "id" in request:
+                number = {"id": request.pop("id")}
             if not isinstance(request, dict) or request.get("op") not in self._does:
                 raise InputError(f"no such op; there are: {', '.join(self._does)}")
             answer = self._does[request["op"]](request)
         except (ValueError, TypeError, KeyError) as error:  # InputError is a ValueError
             answer = {"error": str(error) or type(error).__name__}
-        return json.dumps(answer).encode()
+        return json.dumps(number | answer).encode()
 
     def _faults(self, request: dict[str, Any]) -> dict[str, Any]:
         faults = self.emulator.faults
@@ -203,6 +207,9 @@ def perform(name: str, arm: str, plant: str, parent: int) -> None:
         watched = -1
     if os.getppid() != parent:  # it has ended; its number may be another's now
         raise InputError(f"process {parent}, which it belongs to, is gone")
+    # Engines print: to standard error, so that one line is ours alone, and nobody has to read on.
+    told = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     sys.setswitchinterval(SWITCH)
     hurry(BETWEEN)  # an arm does not wait for other programs
     loaded = load_arm(arm)
@@ -215,7 +222,8 @@ def perform(name: str, arm: str, plant: str, parent: int) -> None:
         path = str(Path(folder) / "control")
         door.bind(path)
         door.listen()
-        print(json.dumps({"address": emulator.address, "control": path}), flush=True)
+        with told:
+            print(json.dumps({"address": emulator.address, "control": path}), file=told)
         _serve(door, watched, Stage(emulator, moved))
 
 

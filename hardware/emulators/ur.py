@@ -18,6 +18,7 @@ from typing import Self
 import numpy as np
 
 from daytwo.hardware.driver import ArmDriver, Array
+from daytwo.hardware.drivers.ur import model_of
 from daytwo.hardware.emulators.goals import Goals
 from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.emulators.robotiq import RobotiqServer
@@ -63,6 +64,7 @@ class URController:
         self.faults = Faults()
         self.goals = Goals()  # [rad] as they came off the wire
         self.plant = plant or LagArm(arm)
+        self.model = model_of(arm.name).rstrip("e") or "UR5"  # an e-Series tells it without
         self._gripper = RobotiqServer(lambda: self._opening, self._grip)
         self._wanted = address
         self._lock = threading.RLock()
@@ -261,6 +263,6 @@ class URController:
             "running": f"Program running: {str(self._running).lower()}",
             "robotmode": "Robotmode: RUNNING",
             "get serial number": "20205500001",
-            "get robot model": "UR5",
+            "get robot model": self.model,
         }
         return answers.get(asked.lower(), f"could not understand: '{asked}'")

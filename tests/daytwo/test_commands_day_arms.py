@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from arms_for_days import memory_that_acts, memory_that_is_refused
 
+from daytwo.errors import DriverError, InputError
 from daytwo.hardware.bus.feetech import Register
 from daytwo.hardware.bus.serial_port import SerialPort
 from daytwo.hardware.calibration import Calibration
@@ -20,6 +21,7 @@ from daytwo.hardware.emulators.feetech import FeetechEmulator
 from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.emulators.servos import nominal
 from daytwo.hardware.governor import State
+from daytwo.hardware.guarded import GuardProcess
 from daytwo.keep import opened
 from daytwo.sim.arms import load_arm
 
@@ -63,7 +65,7 @@ def test_a_day_on_an_emulated_arm_is_on_the_disk(
     assert states[-1] is State.LATCHED, "at the end it is brought to rest"
 
 
-# What is refused: on a wire with servos that must not be moved.
+# What is refused, by the command or by the governor: servos that must not be moved.
 
 
 @pytest.fixture(scope="module")
@@ -95,96 +97,95 @@ def changed(path: Path, **joints: dict[str, int]) -> Path:
     return path
 
 
-def deploy(run: Daytwo, memory: Path, *arguments: object, expect: int = 2) -> str:
-    """What is said; the memory is as it was, and free again."""
-    _, err = run("deploy", "reach", "--memory", memory, *arguments, expect=expect)
-    with opened(memory, write=True) as keep:
-        assert len(keep.store) == 0
-    return err
-
-
-def test_servos_that_are_not_the_calibrated_ones(
+def test_a_real_arm_without_a_tracker_is_refused_before_it_is_connected(
     run: Daytwo, refused: dict[str, Path], servos: FeetechEmulator, tmp_path: Path
 ) -> None:
-    def said(file: Path) -> str:
-        asked = ("--driver", "feetech", "--port", servos.port, "--calibration", file)
-        return deploy(run, refused["so101"], *asked)
+    """Nothing is said on its wire; the memory is as it was, and free again."""
+    file = changed(tmp_path / "c.json")
+    asked = ("--driver", "feetech", "--port", servos.port, "--calibration", file)
+    with SerialPort(servos.port):  # nobody may open it
+        _, err = run("deploy", "reach", "--memory", refused["so101"], *asked, expect=2)
+    assert "a real arm brings no objects of its own; it needs a tracker" in err
+    with opened(refused["so101"], write=True) as keep:
+        assert len(keep.store) == 0
+
+
+def said(arm: str, driver: str, wrong: type[Exception], **settings: object) -> str:
+    """Why the governor of an arm did not start."""
+    given = {name: str(value) for name, value in settings.items()}
+    with pytest.raises(wrong) as caught:
+        GuardProcess(arm, driver, given)
+    return str(caught.value)
+
+
+def test_servos_that_are_not_the_calibrated_ones(servos: FeetechEmulator, tmp_path: Path) -> None:
+    def told(file: Path) -> str:
+        return said("so101", "feetech", InputError, port=servos.port, calibration=file)
 
     pan, lift = (nominal(SO101).joints[name].id for name in ("shoulder_pan", "shoulder_lift"))
     swapped = changed(tmp_path / "s.json", shoulder_pan={"id": lift}, shoulder_lift={"id": pan})
-    assert "servo 'shoulder_pan' (id 2): keeps homing_offset" in said(swapped)
+    assert "servo 'shoulder_pan' (id 2): keeps homing_offset" in told(swapped)
     fewer = tmp_path / "f.json"
     rows = json.loads(swapped.read_text())
     fewer.write_text(json.dumps({k: v for k, v in rows.items() if k != "wrist_flex"}))
-    assert "arm 'so101' has shoulder_pan" in said(fewer)
+    assert "arm 'so101' has shoulder_pan" in told(fewer)
     servos.memory[3][Register.MODEL.address] += 1
-    assert "servo 'elbow_flex' (id 3): has model number 778" in said(changed(tmp_path / "c.json"))
+    assert "servo 'elbow_flex' (id 3): has model number 778" in told(changed(tmp_path / "c.json"))
 
 
-def test_a_servo_that_is_not_there(
-    run: Daytwo, refused: dict[str, Path], servos: FeetechEmulator, tmp_path: Path
-) -> None:
+def test_a_servo_that_is_not_there(servos: FeetechEmulator, tmp_path: Path) -> None:
     file = changed(tmp_path / "c.json", gripper={"id": 9})
-    asked = ("--driver", "feetech", "--port", servos.port, "--calibration", file)
-    assert "servo 'gripper' (id 9)" in deploy(run, refused["so101"], *asked, expect=3)
+    told = said("so101", "feetech", DriverError, port=servos.port, calibration=file)
+    assert "servo 'gripper' (id 9)" in told
 
 
-def test_another_familys_servos(run: Daytwo, refused: dict[str, Path], tmp_path: Path) -> None:
+def test_another_familys_servos(tmp_path: Path) -> None:
     file = changed(tmp_path / "c.json")
     with DynamixelEmulator(SO101, LagArm(SO101)) as other:
-        asked = ("--driver", "feetech", "--port", other.port, "--calibration", file)
-        assert "servo 'shoulder_pan' (id 1)" in deploy(run, refused["so101"], *asked, expect=3)
+        told = said("so101", "feetech", DriverError, port=other.port, calibration=file)
+        assert "servo 'shoulder_pan' (id 1)" in told
         assert len(other.goals) == 0
 
 
-def test_a_port_that_another_program_has(
-    run: Daytwo, refused: dict[str, Path], servos: FeetechEmulator, tmp_path: Path
-) -> None:
+def test_a_port_that_another_program_has(servos: FeetechEmulator, tmp_path: Path) -> None:
     file = changed(tmp_path / "c.json")
-    asked = ("--driver", "feetech", "--port", servos.port, "--calibration", file)
     with SerialPort(servos.port):
-        assert "another program uses it; close that" in deploy(run, refused["so101"], *asked)
+        told = said("so101", "feetech", InputError, port=servos.port, calibration=file)
+    assert "another program uses it; close that" in told
 
 
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        (("--port", "/dev/ttyNONE"), "port /dev/ttyNONE: there is none; is it plugged in?"),
-        (("--port", "PTY"), "no calibration of arm 'so101' on port"),
-        (("--port", "PTY", "--calibration", "none.json"), "none.json: cannot be read"),
-        (("--port", "PTY", "--calibration", "broken.json"), "broken.json: the file: Invalid JSON"),
+        ({"port": "/dev/ttyNONE"}, "port /dev/ttyNONE: there is none; is it plugged in?"),
+        ({}, "no calibration of arm 'so101' on port"),
+        ({"calibration": "none.json"}, "none.json: cannot be read"),
+        ({"calibration": "broken.json"}, "broken.json: the file: Invalid JSON"),
     ],
 )
 def test_a_wrong_port_or_calibration(
-    run: Daytwo,
-    refused: dict[str, Path],
-    servos: FeetechEmulator,
-    settings: tuple[str, ...],
-    says: str,
+    servos: FeetechEmulator, tmp_path: Path, settings: dict[str, str], says: str
 ) -> None:
-    Path("broken.json").write_text("{")
-    given = [servos.port if word == "PTY" else word for word in settings]
-    assert says in deploy(run, refused["so101"], "--driver", "feetech", *given)
+    (tmp_path / "broken.json").write_text("{")
+    given = {"port": servos.port, **settings}
+    if "calibration" in given:
+        given["calibration"] = str(tmp_path / given["calibration"])
+    assert says in said("so101", "feetech", InputError, **given)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("arm", "settings", "code", "says"),
+    ("arm", "driver", "host", "wrong", "says"),
     [
-        ("so101", ("--driver", "ur", "--host", "127.0.0.1"), 2, "has 5 joints; a UR has 6"),
-        ("ur5e", ("--driver", "ur", "--host", "127.9.9.9"), 3, "UR controller at 127.9.9.9: "),
-        ("panda", ("--driver", "xarm", "--host", "127.9.9.9"), 3, "xArm controller at 127.9.9.9"),
+        ("so101", "ur", "127.0.0.1", InputError, "has 5 joints; a UR has 6"),
+        ("ur5e", "ur", "127.9.9.9", DriverError, "UR controller at 127.9.9.9: "),
+        ("panda", "xarm", "127.9.9.9", DriverError, "xArm controller at 127.9.9.9"),
     ],
 )
 def test_a_wrong_controller(
-    run: Daytwo,
-    refused: dict[str, Path],
-    arm: str,
-    settings: tuple[str, ...],
-    code: int,
-    says: str,
+    arm: str, driver: str, host: str, wrong: type[Exception], says: str
 ) -> None:
-    assert says in deploy(run, refused[arm], *settings, expect=code)
+    assert says in said(arm, driver, wrong, host=host)
 
 
 def test_a_task_that_the_arm_cannot_do(run: Daytwo, tmp_path: Path) -> None:

@@ -13,7 +13,10 @@ from daytwo.connecting import announcing, connected, governor_of
 from daytwo.curricula.attempts import expert
 from daytwo.errors import InputError
 from daytwo.hardware.announced import announced
+from daytwo.hardware.bus.feetech import Register
 from daytwo.hardware.cell import Cell
+from daytwo.hardware.emulators.feetech import FeetechEmulator
+from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.guarded import GuardedArm
 from daytwo.sim.arms import load_arm
 
@@ -90,6 +93,20 @@ def test_what_is_not_emulated_is_refused(
         connected(driver, name, settings),
     ):
         pass
+
+
+def test_a_real_arm_without_a_tracker_is_refused_before_it_is_connected(tmp_path: Path) -> None:
+    arm = load_arm("so101")
+    with FeetechEmulator(arm, LagArm(arm)) as servos:
+        servos.calibration.save(tmp_path / "c.json")
+        settings = {"port": servos.port, "calibration": str(tmp_path / "c.json")}
+        with (
+            pytest.raises(InputError, match=r"'feetech': a real arm brings no objects.*a tracker"),
+            connected("feetech", "so101", settings),
+        ):
+            pass
+        assert len(servos.goals) == 0, "no servo was told anything"
+        assert not any(servos.get(id, Register.TORQUE) for id in servos.memory)
 
 
 def test_an_arm_in_real_time_is_announced_with_its_attempts(

@@ -22,6 +22,8 @@ from daytwo.curricula.exam import Exam
 from daytwo.curricula.textbook import Chapter, ExamPaper, Exercise, Textbook
 from daytwo.deploy import deploy, start_from
 from daytwo.errors import InputError
+from daytwo.hardware.governed import Governed, GovernedScene
+from daytwo.hardware.objects import Sighting
 from daytwo.keep import Keep, create, opened
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
@@ -205,6 +207,23 @@ def test_what_cannot_act_is_refused(
     spoil(memory)
     with pytest.raises(InputError, match=said), opened(memory) as keep:
         keep.learner()
+
+
+def test_objects_that_are_not_seen_for_a_while_are_told_of(
+    memory: Path, identifier: Identifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Blinking(GovernedScene):
+        def objects(self) -> Sighting:
+            seen, now = super().objects(), self._arm.now()
+            return replace(seen, age_s=seen.age_s + (now - 0.5 if 0.5 < now < 1.5 else 0.0))
+
+    with opened(memory, write=True) as keep, connected("twin", keep.arm_name, {}) as (arm, source):
+        assert isinstance(arm, Governed)
+        seen = Blinking(arm, source)
+        deploy(keep, arm, seen, "twin", "pick", 1, identifier=identifier)
+    first, second = (record.getMessage() for record in caplog.records)
+    assert "object 0 was last seen 0.2" in first
+    assert "all objects are seen again" in second
 
 
 def test_unknown_drivers_and_tasks_are_named(memory: Path) -> None:

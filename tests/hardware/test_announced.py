@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,31 @@ def test_what_is_no_announcement_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "arm-2.json").write_text("")
     (tmp_path / "notes.json").write_text("[]")
     assert announced(tmp_path) == []
+
+
+def test_nothing_depends_on_an_announcement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No place for it at first; the place is gone later, or the disk is full."""
+    with (
+        pytest.warns(UserWarning, match=r"arm 'panda' is not announced: .*No such file") as told,
+        Announcer(Path("a"), "panda", "twin", tmp_path / "none") as a,
+    ):
+        a.tell("reach", 1, 1, 0, 0)
+    assert len(told) == 1
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "daytwo").write_text("a file of somebody's")
+    with pytest.warns(UserWarning, match="not announced: .*File exists"):
+        Announcer(Path("a"), "panda", "twin").close()
+    (tmp_path / "daytwo").unlink()
+    with Announcer(Path("a"), "panda", "twin") as b:
+        (tmp_path / "daytwo").chmod(0o755)
+        with pytest.warns(UserWarning, match="mode 0700"):
+            Announcer(Path("c"), "panda", "twin").close()
+        shutil.rmtree(tmp_path / "daytwo")
+        with pytest.warns(UserWarning, match="not announced"):
+            b.tell("reach", 1, 1, 0, 0)
+        b.tell("reach", 1, 1, 1, 1)
 
 
 def test_counts_below_zero_are_refused(tmp_path: Path) -> None:

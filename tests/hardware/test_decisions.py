@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from daytwo.errors import InputError
-from daytwo.hardware.decisions import STATES, DecisionLog, read_decisions
+from daytwo.hardware.decisions import KEPT, STATES, DecisionLog, read_decisions
 from daytwo.hardware.governor import Decision, State
 from daytwo.sim.arms import load_arm
 
@@ -83,6 +83,41 @@ def test_what_is_no_log_is_refused(tmp_path: Path, content: bytes | None) -> Non
         (tmp_path / "log").write_bytes(content)
     with pytest.raises(InputError, match="not a governor's"):
         read_decisions(tmp_path / "log")
+
+
+def test_the_last_ones_of_before_are_kept_by_number(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.touch()  # an empty file is nobody's
+    for run in range(8):
+        with DecisionLog(path, ARM, rows=10) as log:
+            log.write(decision(run))
+    found = {each.name: read_decisions(each)[1]["stamp"][0] for each in tmp_path.iterdir()}
+    assert found == {"log": 7, **{f"log.{i}": 7 - i for i in range(1, KEPT + 1)}}
+
+
+def test_of_one_that_is_kept_the_room_it_did_not_use_is_given_back(tmp_path: Path) -> None:
+    for used, rows in ((3, 1000), (25, 10), (1, 10)):
+        with DecisionLog(tmp_path / "log", ARM, rows=rows) as log:
+            for i in range(used):
+                log.write(decision(i))
+    assert (tmp_path / "log.2").stat().st_size < 10_000
+    assert list(read_decisions(tmp_path / "log.2")[1]["stamp"]) == [0, 1, 2]
+    assert list(read_decisions(tmp_path / "log.1")[1]["stamp"]) == list(range(15, 25))
+
+
+def test_one_in_which_nothing_stands_is_not_kept(tmp_path: Path) -> None:
+    for _ in range(2):
+        DecisionLog(tmp_path / "log", ARM, rows=10).close()
+    assert [each.name for each in tmp_path.iterdir()] == ["log"]
+
+
+def test_what_is_no_log_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match=r"log .*thesis\.tex: not a governor's.*another place"):
+        DecisionLog(tmp_path / "thesis.tex", ARM)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+    with pytest.raises(InputError, match="another place"):
+        DecisionLog(tmp_path, ARM)
 
 
 def test_an_unwritable_place_is_named(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from contract import *  # noqa: F403
+from franka_controller import serving
 from servo_arm import Rig
 
 from daytwo.hardware.driver import ArmDriver
+from daytwo.hardware.drivers.franka import FrankaDriver
 from daytwo.hardware.drivers.mujoco import MujocoDriver
 from daytwo.hardware.drivers.twin import TwinContext, TwinDriver
 from daytwo.hardware.drivers.ur import UrDriver
@@ -41,6 +43,11 @@ def xarm(elsewhere: Elsewhere) -> ArmDriver:
     return XArmDriver(load_arm("panda"), controller.address, "xarm", controller.get("port"))
 
 
+def franka(stack: ExitStack) -> ArmDriver:
+    pytest.importorskip("pylibfranka", reason="pylibfranka is not installed")
+    return FrankaDriver(load_arm("panda"), stack.enter_context(serving()))
+
+
 # What makes each, from a stack on which what it needs is entered, or from `elsewhere`.
 DRIVERS: dict[str, Callable[[ExitStack, Elsewhere], ArmDriver]] = {
     "twin-panda": lambda *_: TwinDriver(load_arm("panda")),
@@ -52,11 +59,12 @@ DRIVERS: dict[str, Callable[[ExitStack, Elsewhere], ArmDriver]] = {
     "dynamixel-so101": lambda stack, _: servos("dynamixel", stack),
     "ur-ur5e": lambda _, elsewhere: ur(elsewhere),
     "xarm-panda": lambda _, elsewhere: xarm(elsewhere),  # one of ours with as many joints
+    "franka-panda": lambda stack, _: franka(stack),
 }
 
 
 # Next of kin of others here, on whose real time these need not wait again.
-SLOW = ("twin-ur5e-late", "mujoco-so101", "dynamixel-so101", "xarm-panda")
+SLOW = ("twin-ur5e-late", "mujoco-so101", "dynamixel-so101", "xarm-panda", "franka-panda")
 PARAMETERS = [pytest.param(d, marks=[pytest.mark.slow] * (d in SLOW)) for d in DRIVERS]
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from daytwo.errors import InputError
-from daytwo.hardware.driver import Health, Reading
+from daytwo.hardware.driver import Features, Health, Reading
+from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.governor import Command, Decision, Governor, State
 from daytwo.sim.arms import load_arm
 from daytwo.sim.kinematics import Chain
@@ -27,8 +28,8 @@ DT = 0.01
 class Rig:
     """A governor, an arm that goes where it is sent, and a clock."""
 
-    def __init__(self, q: np.ndarray = HOME) -> None:
-        self.governor, self.now = Governor(ARM), 100.0
+    def __init__(self, q: np.ndarray = HOME, features: Features | None = None) -> None:
+        self.governor, self.now = Governor(ARM, features=features), 100.0
         self.q, self.opening = q.copy(), ARM.gripper.max_opening
         self.sent: list[np.ndarray] = []
         self.spoil: Callable[[Reading], Reading | None] = lambda reading: reading
@@ -120,6 +121,21 @@ def test_g2_from_outside_only_inwards() -> None:
     assert rig.go(further, 0.5).sent[6] == pytest.approx(q[6])  # type: ignore[index]
     rig.go(HOME, 2.0)
     assert rig.go(further, 3.0).sent[6] == pytest.approx(HIGH[6] - 0.05)  # type: ignore[index]
+
+
+def test_g2_what_a_driver_can_is_a_limit_too() -> None:
+    able = LagArm(ARM).features
+    wider = replace(able, lower=(-99.0,) * 7, upper=(*ARM.upper[:6], HOME[6] + 0.3))
+    rig = Rig(features=wider)
+    for _ in range(20):
+        rig.ask(near(HOME, 2.0))
+        rig.tick(5)
+    assert rig.sent[-1][6] == pytest.approx(HOME[6] + 0.25)
+    rig.ask(near(HOME, -9.0))
+    assert rig.governor.goal[6] == pytest.approx(LOW[6] + 0.05), "the arm's own hold beside it"
+    narrow = replace(able, upper=(*ARM.upper[:6], ARM.lower[6] + 0.09))
+    with pytest.raises(InputError, match=r"'panda_joint7': may be at .* calibrate the arm again"):
+        Governor(ARM, features=narrow)
 
 
 def test_g3_rates_from_the_last_sent_state(rig: Rig) -> None:

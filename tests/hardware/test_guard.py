@@ -334,7 +334,7 @@ def test_a_stopped_governor_is_noticed() -> None:
         client.connect()
         os.kill(process.pid, signal.SIGSTOP)
         try:
-            time.sleep(0.1)
+            time.sleep(0.3)
             with pytest.raises(DriverError, match="told nothing"):
                 client.read()
         finally:

@@ -40,6 +40,32 @@ def test_limits_are_met_and_never_overshot(name: str, seed: int) -> None:
     assert np.abs(v).max() > 0.5, "it moved"
 
 
+@pytest.mark.parametrize("name", arm_names())
+def test_where_profiles_turn_into_each_other_there_is_a_way(name: str) -> None:
+    """Ruckig itself finds none: an SO-101 that was told to go 0.1 rad had no governor then."""
+    rates, rng = Rates.of(load_arm(name)), np.random.default_rng(0)
+    v, a, j = rates.velocity, rates.acceleration, rates.jerk
+    for far in (2 * a**3 / j**2, v**2 / a + v * a / j, 2 * v * np.sqrt(v / j)):
+        quickest = 1.05 * (far / v + v / a + a / j + 2 * np.sqrt(far / a) + np.cbrt(32 * far / j))
+        for i in range(40):
+            motion, begin = Motion(rates, DT), np.round(rng.uniform(-1, 1, len(v)), 2)
+            motion.begin(begin)
+            goal, xs = begin + (-1) ** i * far, [begin, begin, begin]
+            for _ in range(int(quickest.max() / DT)):
+                xs.append(motion.toward(goal))
+            np.testing.assert_allclose(xs[-1], goal, atol=1e-6)
+            assert (np.abs(np.diff(xs, 3, axis=0)) <= j * DT**3 * (1 + 1e-6) + 1e-9).all()
+
+
+def test_an_so101_goes_a_tenth_of_a_radian_and_that_at_once() -> None:
+    arm = load_arm("so101")
+    motion, home = Motion(Rates.of(arm), DT), np.array([*arm.home, 1.0])
+    motion.begin(home)
+    for _ in range(25):
+        motion.toward(home + 0.1)
+    np.testing.assert_allclose(motion.x, home + 0.1, atol=1e-7)
+
+
 def test_it_arrives_and_rests() -> None:
     arm = load_arm("panda")
     motion = Motion(Rates.of(arm), DT)

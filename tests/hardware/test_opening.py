@@ -14,7 +14,7 @@ from daytwo.hardware.emulators.feetech import FeetechEmulator
 from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.governor import State
 from daytwo.hardware.guarded import GuardedArm, GuardProcess
-from daytwo.hardware.opening import DRIVERS, open_arm
+from daytwo.hardware.opening import DRIVERS, brings_objects, open_arm
 from daytwo.sim.arms import load_arm
 from daytwo.sim.rates import Rates
 
@@ -39,7 +39,8 @@ def test_every_driver_opens_without_its_arm(calibration: str) -> None:
         made, scene = open_arm(name, load_arm(arms.get(name, "panda")), given)
         assert isinstance(made, ArmDriver)
         assert not made.connected
-        assert (scene is made) == (name in ("twin", "mujoco"))
+        assert (scene is made) == brings_objects(name, given) == (name in ("twin", "mujoco"))
+    assert brings_objects("feetech", {"port": "emulated"})
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from daytwo.errors import DriverError, InputError
-from daytwo.hardware.guarded import START, GuardProcess
+from daytwo.hardware.decisions import read_decisions
+from daytwo.hardware.guarded import START, GuardedArm, GuardProcess
 from daytwo.hardware.supervised import Supervisor
+from daytwo.sim.arms import load_arm
+
+SO101 = load_arm("so101")
 
 LIMIT = 20.0  # [s]
 
@@ -84,6 +89,81 @@ def test_one_that_was_latched_comes_back_latched(supervisor: Supervisor) -> None
     assert {one["state"] for one in told} <= {"hold", "stop", "latched"}
 
 
+@pytest.mark.parametrize(
+    "when", ["hung", "stopping", pytest.param("latched by another", marks=pytest.mark.slow)]
+)
+def test_a_stop_outlives_a_governor_that_did_not_come_to_it(
+    supervisor: Supervisor, when: str
+) -> None:
+    """Hung before it heard of it; killed on its way to rest; told by somebody else's link."""
+    assert supervisor.pid is not None
+    told: list[dict[str, Any]] = []
+
+    def state() -> str:
+        told.extend(supervisor.look())
+        return str(told[-1]["state"]) if told else ""
+
+    if when == "hung":
+        os.kill(supervisor.pid, signal.SIGSTOP)
+        supervisor.latch("the button")
+    else:
+        arm = GuardedArm(SO101, supervisor._process.socket)  # type: ignore[union-attr]
+        arm.connect()
+        while state() != "follow" or np.ptp([one["sent"][0] for one in told[-5:]]) < 0.005:
+            arm.command(np.add(SO101.home, [0.8, 0, 0, 0, 0]), 1.0)
+            time.sleep(0.02)
+        if when == "stopping":
+            supervisor.latch("the button")
+        else:
+            assert arm.link is not None
+            arm.link.tell({"op": "stop", "reason": "the button", "latch": True})
+        look_until(supervisor, lambda: state() == "stop")
+        os.kill(supervisor.pid, signal.SIGKILL)
+        arm.disconnect()
+    look_until(supervisor, lambda: supervisor.link is None)
+    told.clear()
+    look_until(supervisor, lambda: state() == "latched")
+    assert told[-1]["reason"] == "the button"
+
+
+def test_after_a_reset_a_stop_is_over(supervisor: Supervisor) -> None:
+    told: list[dict[str, Any]] = []
+
+    def state() -> str:
+        told.extend(supervisor.look())
+        return str(told[-1]["state"]) if told else ""
+
+    supervisor.latch("the button")
+    look_until(supervisor, lambda: state() == "latched")
+    assert told[-1]["stopped"]
+    assert supervisor.link is not None
+    supervisor.link.ask({"op": "reset"})
+    look_until(supervisor, lambda: state() == "hold")
+    assert supervisor.pid is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
+    look_until(supervisor, lambda: supervisor.link is None)
+    told.clear()
+    look_until(supervisor, lambda: len(told) > 10 or bool(state() == "never"))
+    assert {one["state"] for one in told} == {"hold"}
+
+
+@pytest.mark.slow
+def test_a_state_from_before_a_stop_does_not_end_it(supervisor: Supervisor) -> None:
+    """Of two that are told at once the older is not taken for a reset."""
+    time.sleep(0.1)  # states from before it wait to be heard
+    supervisor.latch("the button")
+    supervisor.look()
+    assert supervisor.pid is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
+    look_until(supervisor, lambda: supervisor.link is None)
+    told: list[dict[str, Any]] = []
+    look_until(
+        supervisor,
+        lambda: bool(told.extend(supervisor.look()) or (told and told[-1]["state"] == "latched")),
+    )
+    assert told[-1]["reason"] == "the button"
+
+
 def test_when_nobody_looked_it_does_not_count_as_silence(supervisor: Supervisor) -> None:
     time.sleep(1.0)
     look_until(supervisor, lambda: bool(supervisor.look()))
@@ -98,6 +178,37 @@ def test_at_the_end_its_last_words_are_handed_over(supervisor: Supervisor) -> No
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert supervisor.close() == []
+
+
+def test_of_those_that_died_the_decisions_are_kept(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    first = supervisor._process
+    assert first is not None
+    look_until(supervisor, lambda: bool(supervisor.look()))
+    before = first.log
+    os.kill(first.pid, signal.SIGKILL)
+    look_until(supervisor, lambda: supervisor.link is None)
+    assert not before.exists()
+    assert first.log == tmp_path / f"daytwo-{os.getuid()}" / "decisions-so101.1"
+    assert len(read_decisions(first.log)[1]) > 0
+    look_until(supervisor, lambda: supervisor.link is not None)
+    second = supervisor._process
+    assert second is not None
+    supervisor.close()
+    assert not second.log.exists(), "nothing is kept of one that ended in order"
+
+
+def test_a_log_that_is_something_else_is_named_when_it_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("mine")
+    supervisor = Supervisor(
+        lambda: GuardProcess("so101", "twin", log=tmp_path / "notes", wait=False)
+    )
+    with pytest.raises(InputError, match=f"log {tmp_path / 'notes'}: not a governor's"):
+        supervisor.wait(START)
+    supervisor.close()
+    assert (tmp_path / "notes").read_text() == "mine"
 
 
 def test_the_first_one_has_to_start() -> None:

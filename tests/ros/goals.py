@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from sensor_msgs.msg import JointState
 
 from daytwo_msgs.action import RunSkill
 from daytwo_msgs.msg import GovernorState
-from daytwo_ros.qos import REPORT
+from daytwo_ros.qos import REPORT, STATE
 
 PATIENCE = 120.0  # [s] for anything
 
@@ -26,8 +28,10 @@ class Goals:
         self._action = ActionClient(node, RunSkill, "/run_skill")
         self.told: list[RunSkill.Feedback] = []
         self.states: list[str] = []
+        self.measured: list[JointState] = []
         self.began: float | None = None  # when the arm followed first, monotonic
         node.create_subscription(GovernorState, "/arm_driver/governor", self._hear, REPORT)
+        node.create_subscription(JointState, "/joint_states", self.measured.append, STATE)
         self.until(self._action.server_is_ready, "no skill server")
 
     def _hear(self, state: GovernorState) -> None:
@@ -49,6 +53,7 @@ class Goals:
         """The handle of a goal, accepted or not."""
         self.told.clear()
         self.states.clear()
+        self.measured.clear()
         goal = RunSkill.Goal(**{"attempts": 1, "difficulty_max": 0.5, "seed": 3} | fields)
         return self.wait(self._action.send_goal_async(goal, lambda m: self.told.append(m.feedback)))
 
@@ -60,3 +65,12 @@ class Goals:
         handle = self.offer(**fields)
         assert handle.accepted
         return self.ended(handle)
+
+    @property
+    def moved(self) -> float:
+        """How far [rad, m] the joint that moved the most has, since the last goal was offered, and
+        for a moment from now.
+        """
+        told = len(self.measured)
+        self.until(lambda: len(self.measured) > told + 20, "no joint states")
+        return float(np.ptp([each.position for each in self.measured], axis=0).max())

@@ -1,10 +1,16 @@
-"""An action server without a robot: an attempt takes as long as the first argument says [s]."""
+"""An action server without a robot: an attempt takes as long as the first argument says [s].
+
+With a second argument the answer to the first goal is lost: `refused`, the middleware says so to
+the server; `silent`, it does not, and the goal is served.
+"""
 
 import sys
 import time
+from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
+from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
 from rclpy.task import Future
 
@@ -29,6 +35,7 @@ class Server(Node):
         for attempt in range(1, asked.attempts + 1):
             await self._wait()
             if goal.is_cancel_requested:
+                print(f"cancelled after {attempt - 1}", flush=True)
                 goal.canceled()
                 result.message = "cancelled"
                 return result
@@ -39,7 +46,8 @@ class Server(Node):
             goal.publish_feedback(told)
             result.attempts = result.successes = attempt
         goal.succeed()
-        result.message = f"{asked.task} {asked.seed} {asked.goal_pose.header.frame_id}"
+        if len(sys.argv) == 2:
+            result.message = f"{asked.task} {asked.seed} {asked.goal_pose.header.frame_id}"
         return result
 
     async def _wait(self) -> None:
@@ -49,4 +57,19 @@ class Server(Node):
         self.destroy_timer(timer)
 
 
+def lose_the_first_answer(how: str) -> None:
+    send, asked = _rclpy.ActionServer.send_goal_response, []
+
+    def lossy(server: Any, *answer: Any) -> None:
+        asked.append(answer)
+        if len(asked) > 1:
+            send(server, *answer)
+        elif how == "refused":
+            raise _rclpy.RCLError("who asked is gone")
+
+    _rclpy.ActionServer.send_goal_response = lossy
+
+
+if len(sys.argv) > 2:
+    lose_the_first_answer(sys.argv[2])
 run(lambda: Server(float(sys.argv[1])))

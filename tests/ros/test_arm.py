@@ -11,10 +11,17 @@ import pytest
 pytest.importorskip("rclpy")
 
 from driver_client import DriverClient, executable, until
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
 
 from daytwo.errors import DriverError, InputError
+from daytwo.hardware.guarded import NEWS
 from daytwo.sim.arms import load_arm
+from daytwo_msgs.msg import ArmCommand, GovernorState
+from daytwo_msgs.srv import TakeArm
 from daytwo_ros.arm import RosArm
+from daytwo_ros.qos import COMMAND, REPORT, STATE
+from daytwo_ros.stamps import stamp
 
 ARM = load_arm("panda")
 HOME = np.asarray(ARM.home)
@@ -141,6 +148,36 @@ def test_old_is_never_new(driver: RosArm, process) -> None:
             os.kill(process.pid, signal.SIGCONT)
         time.sleep(0.5)
         go(driver, HOME, 0.2)
+
+
+def test_a_stamp_that_is_ahead_is_not_new_for_long(spun) -> None:
+    """A wall clock that was put back by a minute: what was told before is stamped in the future."""
+    driver = RosArm(ARM, spun, "/back")
+    ahead = spun.get_clock().now().nanoseconds + 60_000_000_000
+    state = GovernorState(state="hold", header=Header(stamp=stamp(ahead)))
+    names = [*ARM.joints, *ARM.gripper.joints]
+    joints = JointState(name=names, position=[*HOME, *ARM.gripper.open], header=state.header)
+
+    def give(asked: TakeArm.Request, answer: TakeArm.Response) -> TakeArm.Response:
+        answer.ok, answer.session = True, 1
+        return answer
+
+    take = spun.create_service(TakeArm, "/back/arm_driver/take", give)
+    spun.create_subscription(ArmCommand, "/back/arm_driver/command", lambda _: None, COMMAND)
+    states = spun.create_publisher(GovernorState, "/back/arm_driver/governor", REPORT)
+    measured = spun.create_publisher(JointState, "/back/joint_states", STATE)
+    told = spun.create_timer(0.02, lambda: (states.publish(state), measured.publish(joints)))
+    try:
+        driver.connect()
+        assert driver.read().age_s.max() < 0.1  # it goes on being told
+        told.cancel()
+        time.sleep(2 * NEWS)
+        with pytest.raises(DriverError, match="told nothing for"):
+            driver.read()
+    finally:
+        driver.disconnect()
+        spun.destroy_service(take)
+        spun.destroy_timer(told)
 
 
 def test_a_driver_that_is_gone_ends_it(driver: RosArm, process) -> None:

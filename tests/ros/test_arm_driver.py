@@ -1,5 +1,6 @@
 """The node over its topics: what it lets through, and what is left when something dies."""
 
+import json
 import math
 import os
 import select
@@ -18,6 +19,7 @@ from std_msgs.msg import Header, String
 
 from daytwo.hardware.announced import announced
 from daytwo.hardware.decisions import read_decisions
+from daytwo.hardware.governor import GovernorConfig
 from daytwo.sim.arms import load_arm
 from daytwo_ros.arm_driver import LATCHED
 from daytwo_ros.places import governor_socket
@@ -251,7 +253,9 @@ def test_its_whole_life_in_order(start, spun, tmp_path) -> None:
     _, rows = read_decisions(log)
     sent = rows["sent"][~np.isnan(rows["sent"][:, 0])]
     assert np.abs(np.diff(sent[:, 0])).max() > 0.005, "it was moving"
-    assert np.abs(sent[-1] - sent[-2]).max() < 1e-6, "it was brought to rest"
+    # It stands at the end of a period in which jerk alone may have brought it there.
+    last = 1.01 * max(arm.jerk) * GovernorConfig.period**3 / 6
+    assert np.abs(sent[-1] - sent[-2]).max() < last, "it was brought to rest"
 
     assert driver.change(Transition.TRANSITION_ACTIVATE)
     driver.wait("hold")
@@ -269,6 +273,7 @@ WRONG = {
     "driver": ({"driver": "nonsense"}, "driver 'nonsense': there is none; there are: twin"),
     "json": ({"settings": "'{'"}, "settings: Expecting"),
     "setting": ({"settings": "'{\"port\": 3}'"}, "unknown setting port; it has: hidden"),
+    "memory": ({"memory": "/nowhere"}, "memory /nowhere: there is none; begin one"),
 }
 
 
@@ -276,12 +281,11 @@ WRONG = {
 def test_wrong_parameters_are_refused_and_the_node_lives(start, spun) -> None:
     """All at once: to start them takes the longest."""
     started = {
-        name: start(*executable("arm_driver", f"/wrong_{name}", autostart="true", **given))
+        name: start(*executable("arm_driver", f"/wrong_{name}", **given))
         for name, (given, _) in WRONG.items()
     }
     for name, (_, why) in WRONG.items():
         driver = DriverClient(spun, f"/wrong_{name}", ARM)
-        assert driver.lifecycle() == State.PRIMARY_STATE_UNCONFIGURED
         assert not driver.change(Transition.TRANSITION_CONFIGURE)
         assert driver.lifecycle() == State.PRIMARY_STATE_UNCONFIGURED
         started[name].terminate()
@@ -292,11 +296,72 @@ def test_wrong_parameters_are_refused_and_the_node_lives(start, spun) -> None:
 def test_an_arm_that_is_not_reached_leaves_it_inactive(start, spun, driver) -> None:
     """A second node for one arm may not have its port."""
     taken = governor_socket("/cell", ARM.name)
-    second = start(*executable("arm_driver", "/second", autostart="true", socket=taken))
+    second = start(*executable("arm_driver", "/second", socket=taken))
     client = DriverClient(spun, "/second", ARM)
+    assert client.change(Transition.TRANSITION_CONFIGURE)
+    assert not client.change(Transition.TRANSITION_ACTIVATE)
     assert client.lifecycle() == State.PRIMARY_STATE_INACTIVE
     assert "not active" in client.take().message
     second.terminate()
     assert "another governor listens there" in second.communicate(timeout=10)[1]
     assert taken.exists()
     driver.wait("hold")
+
+
+def test_a_log_that_cannot_be_kept_is_a_refused_transition(start, spun, tmp_path) -> None:
+    """What stands there is no log of a governor's, and stays."""
+    foreign = tmp_path / "notes"
+    foreign.write_text("mine")
+    process = start(*executable("arm_driver", "/foreign", log=foreign))
+    client = DriverClient(spun, "/foreign", ARM)
+    assert client.change(Transition.TRANSITION_CONFIGURE)
+    assert not client.change(Transition.TRANSITION_ACTIVATE)
+    assert client.lifecycle() == State.PRIMARY_STATE_INACTIVE
+    process.terminate()
+    assert f"log {foreign}: not a governor's" in process.communicate(timeout=10)[1]
+    assert foreign.read_text() == "mine"
+
+
+NO_PORT = {"arm": "so101", "driver": "feetech", "settings": '\'{"port": "/dev/nowhere"}\''}
+NOT_REACHED = {
+    "port": (NO_PORT, 2, "/dev/nowhere"),
+    "host": (
+        {"arm": "ur5e", "driver": "ur", "settings": '\'{"host": "127.0.0.1"}\''},
+        1,
+        "127.0.0.1",
+    ),
+    "joints": (NO_PORT, 2, "calibrates elbow; arm 'so101' has shoulder_pan"),
+    "memory": (WRONG["memory"][0], 2, WRONG["memory"][1]),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["port", *(pytest.param(n, marks=pytest.mark.slow) for n in ("host", "memory", "joints"))],
+)
+def test_an_arm_that_cannot_start_by_itself_ends_with_the_reason(
+    start, name: str, tmp_path
+) -> None:
+    given, code, why = NOT_REACHED[name]
+    if name == "joints":  # a calibration of an arm with other joints
+        joint = {"id": 1, "drive_mode": 0, "homing_offset": 0, "range_min": 0, "range_max": 4095}
+        path = tmp_path / "other.json"
+        path.write_text(json.dumps({"elbow": joint}))
+        settings = json.dumps({"port": "/dev/nowhere", "calibration": str(path)})
+        given = given | {"settings": f"'{settings}'"}
+    process = start(*executable("arm_driver", "/alone", autostart="true", **given))
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == code, said
+    last = said.splitlines()[-1]
+    assert last.startswith("arm_driver: ")
+    assert why in last
+
+
+@pytest.mark.slow
+def test_decisions_are_kept_in_the_memory(start, spun, tmp_path) -> None:
+    process = start(*executable("arm_driver", "/kept", autostart="true", memory=tmp_path))
+    driver = DriverClient(spun, "/kept", ARM)
+    driver.wait("hold")
+    process.terminate()
+    process.communicate(timeout=10)
+    assert len(read_decisions(tmp_path / "decisions")[1]) > 10

@@ -29,8 +29,8 @@ BEFORE = Belief.prior(24)
 
 
 @pytest.fixture(name="diary")
-def _diary(node) -> Iterator[RosDiary]:
-    """Called from here, spun in another thread."""
+def _diary(node, request: pytest.FixtureRequest) -> Iterator[RosDiary]:
+    """Called from here, spun in another thread; a test may have another patience."""
     spin = SingleThreadedExecutor(context=node.context)
     spin.add_node(node)
     over = threading.Event()
@@ -41,7 +41,8 @@ def _diary(node) -> Iterator[RosDiary]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    yield RosDiary(node, "/memory_recorder", "/learner", learn_timeout=PATIENCE)
+    patience = getattr(request, "param", PATIENCE)
+    yield RosDiary(node, "/memory_recorder", "/learner", learn_timeout=patience)
     over.set()
     thread.join()
 
@@ -86,6 +87,47 @@ def test_a_learner_that_hangs_delays_no_record(diary, start, memory: Path) -> No
     assert not is_held(memory)
     with opened(memory) as keep:
         assert len(keep.skills.whole(TASK).curve) == 2
+
+
+def learnt_at(diary: RosDiary, memory: Path, within: float) -> list[float]:
+    """When [s] each attempt was over until one was learnt from, since the first one began."""
+    trial, began, over = kept_trial(memory), time.monotonic(), []
+    while not over or over[-1] < within:
+        belief = diary.learn(trial, record(len(over) + 1), tried(), BEFORE)
+        over.append(time.monotonic() - began)
+        if belief is not BEFORE:
+            return over
+        time.sleep(0.2)
+    raise AssertionError(f"nothing was learnt within {within} s")
+
+
+@pytest.mark.parametrize("diary", [1.0], indirect=True)
+def test_an_answer_that_never_comes_is_forgotten(diary, start, memory: Path) -> None:
+    start(*node_command("memory_recorder", memory=memory))
+    start("made_up_learner.py", "1")
+    ready(diary, "_recorder", "_learner")
+    diary.begin()
+    over = learnt_at(diary, memory, 20.0)
+    assert over[0] > 1.0
+    assert len(over) > 2
+    assert over[1] - over[0] < 1.0, "it was waited for twice"
+    assert over[-1] > daytwo_ros.diary.FORGET * 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("diary", [0.5], indirect=True)
+def test_what_a_killed_learner_owed_the_next_one_does_not(
+    diary, start, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daytwo_ros.diary, "FORGET", 1000)
+    start(*node_command("memory_recorder", memory=memory))
+    first = start("made_up_learner.py", "100")
+    ready(diary, "_recorder", "_learner")
+    diary.begin()
+    assert diary.learn(kept_trial(memory), record(1), tried(), BEFORE) is BEFORE
+    first.send_signal(signal.SIGKILL)
+    start("made_up_learner.py", "0")
+    learnt_at(diary, memory, 20.0)
 
 
 def test_without_a_learner_the_record_is_kept(diary, start, memory: Path) -> None:

@@ -17,7 +17,7 @@ from workspace import INSTALL
 
 from daytwo.errors import InputError
 from daytwo_msgs.msg import ArmCommand
-from daytwo_ros.environment import BOOTSTRAPPED, free_domain, node_environment
+from daytwo_ros.environment import BOOTSTRAPPED, free_domain, node_environment, on_loopback
 from daytwo_ros.qos import COMMAND
 
 
@@ -99,6 +99,17 @@ def test_what_was_set_before_stays() -> None:
     assert made["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "SUBNET"
     assert "ROS_DOMAIN_ID" not in made
     assert Path(made["FASTRTPS_DEFAULT_PROFILES_FILE"]).is_file()
+
+
+def test_who_wants_to_be_heard_elsewhere_says_so() -> None:
+    profile = Path("/some/profile.xml")
+    both = {
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile),
+    }
+    assert on_loopback(profile, {"PATH": "/bin"}) == both
+    said = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET", "FASTRTPS_DEFAULT_PROFILES_FILE": ""}
+    assert on_loopback(profile, said) == {}
 
 
 def test_a_workspace_that_was_not_built_is_named(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ pytest.importorskip("rclpy")
 from workspace import INSTALL
 
 from daytwo.errors import InputError
+from daytwo.hardware.decisions import read_decisions
 from daytwo.keep import opened
 from daytwo_ros.graph import command, read_parameters
 from daytwo_ros.processes import DEPLOY, GRAPHS, parameter_file
@@ -39,15 +40,6 @@ def test_launch_file_and_graph_start_the_same(name: str) -> None:
         words = command(INSTALL, executable, config, read_parameters(name, []))
         assert Path(words[0]).is_file()
         assert words[1:4] == ["--ros-args", "--params-file", str(config)]
-
-
-@pytest.mark.parametrize("name", GRAPHS)
-def test_what_a_launch_file_describes(name: str) -> None:
-    launch_ros = pytest.importorskip("launch_ros")
-    from daytwo_ros.launching import describe
-
-    nodes = [e for e in describe(name).entities if isinstance(e, launch_ros.actions.Node)]
-    assert tuple(node.node_executable for node in nodes) == GRAPHS[name].executables
 
 
 def test_a_parameter_is_a_name_and_a_value() -> None:
@@ -121,6 +113,19 @@ def test_whatever_ends_a_graph_no_process_is_left(
 
 
 @pytest.mark.slow
+def test_an_arm_that_is_not_reached_ends_the_graph_with_the_reason(
+    environment: dict[str, str], memory: Path
+) -> None:
+    given = [f"memory={memory}", 'override={"port": "/dev/nowhere"}']
+    words = [word for text in given for word in ("-p", text)]
+    graph = started(environment, "deploy", "--arm", "so101_feetech", *words)
+    said, _ = graph.communicate(timeout=90)
+    assert graph.returncode == 1
+    assert "arm_driver: port /dev/nowhere" in said
+    assert said.splitlines()[-1] == "graph: arm_driver ended with 2; the others are ended"
+
+
+@pytest.mark.slow
 def test_two_days_and_a_night(environment: dict[str, str], memory: Path, tmp_path: Path) -> None:
     out = tmp_path / "days.json"
     given = [f"memory={memory}", "tasks=[reach]", "attempts=1", "updates=5", f"out={out}"]
@@ -133,5 +138,6 @@ def test_two_days_and_a_night(environment: dict[str, str], memory: Path, tmp_pat
     assert days[0]["night"]["attempts"] == 1
     assert days[1]["night"] is None
     assert (memory / "days.html").is_file()
+    assert len(read_decisions(memory / "decisions")[1]) > 100
     with opened(memory) as keep:
         assert [entry.day for entry in keep.store.find(min_day=1)] == [1, 2]

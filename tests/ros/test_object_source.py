@@ -10,6 +10,7 @@ pytest.importorskip("rclpy")
 
 from driver_client import LIMIT, executable, until
 from geometry_msgs.msg import PoseStamped
+from std_srvs.srv import Trigger
 
 from daytwo.sim.arms import load_arm
 from daytwo.sim.tasks.base import Placement
@@ -72,6 +73,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def process(start_for_file):
     given = {"source": "tracker", "topics": "['tracker/red', 'tracker/blue']"}
+    given |= {"sizes": "[0.021, 0.026]", "pedestal": "[0.04, 0.055]"}
     return start_for_file(*executable("object_source", "/t", max_age=MAX_AGE, **given))
 
 
@@ -169,6 +171,39 @@ def test_it_waits_for_a_person_and_reports_what_is_seen(bench: Bench, process) -
     assert len(answer.pose_offset) == 0
     reported = unseal_placement(bytes(answer.reported))
     np.testing.assert_allclose(reported.p_object[0], where, atol=1e-6)
+    np.testing.assert_allclose(reported.half[0], [0.021, 0.026])  # theirs, not the drawn
+
+
+def test_a_pedestal_stands_when_a_person_says_so(bench: Bench) -> None:
+    wanted = placement((0.4, 0.1))
+    wanted.p_pedestal[0], wanted.pedestal_half[0] = (0.45, -0.15, 0.02), 0.03
+    wanted.p_goal[0] = (0.45, -0.15, 0.02 + 0.02)
+    confirm = bench.node.create_client(Trigger, "/t/object_source/pedestal_stands")
+    until(confirm.service_is_ready, "the service")
+
+    def confirmed() -> Trigger.Response:
+        done, future = threading.Event(), confirm.call_async(Trigger.Request())
+        future.add_done_callback(lambda _: done.set())
+        assert done.wait(LIMIT)
+        return future.result()
+
+    def show(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not done.is_set():
+            bench.show(0, (0.4, 0.1, 0.021))
+            time.sleep(0.03)
+
+    assert not confirmed().success, "what was said before an exercise counts for none"
+    future, done = bench.ask(wanted)
+    show(1.5)
+    assert not done.is_set(), "nobody said that the pedestal stands"
+    assert confirmed().success
+    show(LIMIT)
+    reported = unseal_placement(bytes(future.result().reported))
+    np.testing.assert_allclose(reported.p_pedestal[0], (0.45, -0.15, 0.055), atol=1e-6)
+    assert reported.pedestal_half[0] == pytest.approx(0.04)
+    np.testing.assert_allclose(reported.p_goal[0], (0.45, -0.15, 0.055 + 0.021), atol=1e-6)
+    assert not confirmed().success
 
 
 def test_a_second_exercise_takes_the_place_of_the_first(bench: Bench) -> None:
@@ -216,6 +251,10 @@ def test_a_foreign_frame_is_told_of_once_and_the_wait_in_words(bench: Bench, pro
     assert "waiting: object 0 is not seen; lay it at x 0.40 m, y 0.10 m" in said
     assert "object 1 is at 0.90, 0.00, 0.02 m, outside the workspace" in said
     assert "object 1 moves" in said
+    assert (
+        "the pedestal, 0.080 m wide and 0.055 m high, shall stand at x 0.45 m, y -0.15 m; call "
+        "/t/object_source/pedestal_stands when it does" in said
+    )
 
 
 @pytest.mark.slow
@@ -224,6 +263,7 @@ def test_a_foreign_frame_is_told_of_once_and_the_wait_in_words(bench: Bench, pro
     [
         ({"source": "nonsense"}, "source: 'nonsense'; give twin or tracker"),
         ({"source": "tracker"}, "topics: 0 of them; give 1 to 2"),
+        ({"source": "tracker", "topics": "[t]", "sizes": "[20.0]"}, "sizes: 20 m; give more than"),
     ],
 )
 def test_wrong_parameters_end_it_with_a_line(start, given: dict, why: str) -> None:

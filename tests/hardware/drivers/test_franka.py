@@ -1,21 +1,16 @@
-"""The Franka driver through the real libfranka against franka-sim, which has an environment of its
-own because it wants an older MuJoCo. It enforces the interface's limits of motion and of lost
-packets, as a real controller does.
-"""
+"""The Franka driver through the real libfranka against franka-sim, and what needs no robot."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
+import contract
 import numpy as np
 import pytest
+from franka_controller import ADDRESS, serving
 
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.drivers.franka import FrankaDriver
@@ -24,54 +19,13 @@ from daytwo.sim.arms import load_arm
 pylibfranka = pytest.importorskip(
     "pylibfranka", reason="pylibfranka is not installed: pip install 'daytwo[franka]'"
 )
-# The simulated controller has to keep its millisecond, which a machine with few cores does not do
-# for it: there it breaks motions off. So it runs where it is asked for.
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        "DAYTWO_FRANKA_SIM" not in os.environ,
-        reason="needs a machine that keeps a millisecond: set DAYTWO_FRANKA_SIM=1",
-    ),
-]
-
 ARM = load_arm("panda")
-ROOT = Path(__file__).resolve().parents[3]
-ENVIRONMENT = ROOT / ".venv-franka"
-ADDRESS, PORT = "127.42.0.1", 1337
-
-
-def franka_sim() -> Path:
-    """The Python that has franka-sim; skips where it cannot be installed."""
-    python = ENVIRONMENT / "bin" / "python"
-    try:
-        if not python.exists():
-            subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-        if subprocess.run([python, "-c", "import franka_sim"], capture_output=True).returncode:
-            install = [python, "-m", "pip", "install", "-q", "franka-sim==1.1.7"]
-            subprocess.run(install, check=True, capture_output=True, timeout=240)
-    except (OSError, subprocess.SubprocessError) as error:
-        pytest.skip(f"franka-sim does not install here: {error}")
-    return python
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[None]:
-    script = Path(__file__).with_name("franka_server.py")
-    with subprocess.Popen(
-        [franka_sim(), str(script), ADDRESS, str(ARM.urdf)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            try:
-                socket.create_connection((ADDRESS, PORT), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        time.sleep(0.5)
+    with serving():
         yield
-        process.kill()
 
 
 @pytest.fixture
@@ -86,6 +40,7 @@ def fault(driver: FrankaDriver) -> str:
     return health.faults[0]
 
 
+@pytest.mark.slow
 def test_it_stands_until_told_and_follows_a_stream(driver: FrankaDriver) -> None:
     start = driver.read().q
     driver.sleep_until(driver.now() + 0.5)
@@ -100,6 +55,7 @@ def test_it_stands_until_told_and_follows_a_stream(driver: FrankaDriver) -> None
     assert fault(driver) == ""
 
 
+@pytest.mark.slow
 def test_a_far_target_is_gone_to_within_what_the_controller_accepts(driver: FrankaDriver) -> None:
     start = driver.read().q
     target = start - 0.3
@@ -115,6 +71,7 @@ def test_a_far_target_is_gone_to_within_what_the_controller_accepts(driver: Fran
     assert fault(driver) == ""
 
 
+@pytest.mark.slow
 def test_no_wrong_number_moves_it(driver: FrankaDriver) -> None:
     start = driver.read().q
     for bad in (np.nan, np.inf):
@@ -125,6 +82,7 @@ def test_no_wrong_number_moves_it(driver: FrankaDriver) -> None:
     assert fault(driver) == ""
 
 
+@pytest.mark.slow
 def test_a_motion_that_broke_off_is_a_fault_and_is_not_taken_up_again(
     driver: FrankaDriver,
 ) -> None:
@@ -147,6 +105,7 @@ def test_a_motion_that_broke_off_is_a_fault_and_is_not_taken_up_again(
     assert fault(driver) == ""
 
 
+@pytest.mark.slow
 def test_the_arm_stands_soon_after_its_process_was_killed(driver: FrankaDriver) -> None:
     start = driver.read().q
     driver.command(start + 0.5, 1.0)
@@ -162,6 +121,13 @@ def test_the_arm_stands_soon_after_its_process_was_killed(driver: FrankaDriver) 
     assert np.abs(here - (start + 0.5)).max() > 0.05
     time.sleep(0.2)
     np.testing.assert_allclose(robot.read_once().q, here, atol=0.01)
+
+
+def test_what_of_the_contract_needs_no_robot() -> None:
+    driver = FrankaDriver(ARM, "127.0.0.1")
+    contract.test_features_are_readable_while_disconnected(driver)
+    contract.test_nothing_works_while_disconnected_but_disconnecting(driver)
+    assert driver.features.lower == ARM.lower
 
 
 def test_nobody_there_is_said_plainly() -> None:

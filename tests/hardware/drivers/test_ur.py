@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from daytwo.errors import DriverError, InputError
-from daytwo.hardware.drivers.ur import UrDriver
+from daytwo.hardware.drivers.ur import UrDriver, model_of
 from daytwo.sim.arms import load_arm
 
 pytestmark = pytest.mark.slow  # a real controller's time, half a minute of it
@@ -81,6 +81,31 @@ def test_what_is_streamed_arrives_whole_and_in_order(controller: Any, driver: Ur
     np.testing.assert_allclose(driver.read().q, last, atol=1e-3)
     driver.command(HOME, 1.0)
     driver.sleep_until(driver.now() + 0.5)
+
+
+def test_another_model_is_refused_by_its_name(controller: Any) -> None:
+    controller.set("model", "UR10")
+    before = len(controller.get("goals"))
+    try:
+        with pytest.raises(DriverError, match="it moves a UR10e, and the arm's file is a UR5e's"):
+            UrDriver(ARM, controller.address).connect()
+        assert not controller.get("running"), "no program was started"
+        with UrDriver(ARM.model_copy(update={"name": "bench"}), controller.address):
+            pass  # whose name is no model's
+        controller.set("model", "could not understand: 'get robot model'")
+        with UrDriver(ARM, controller.address):
+            pass  # old software
+    finally:
+        controller.set("model", "UR5")
+    assert len(controller.get("goals")) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [("ur5e", "UR5e"), ("ur10", "UR10"), ("UR20-left", "UR20"), ("ur5e_2", "UR5e"), ("urchin", "")],
+)
+def test_an_arms_name_may_be_a_models(name: str, model: str) -> None:
+    assert model_of(name) == model
 
 
 def test_no_wrong_number_reaches_the_wire(controller: Any, driver: UrDriver) -> None:

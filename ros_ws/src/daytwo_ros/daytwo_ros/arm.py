@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
@@ -162,7 +163,7 @@ class RosArm(ArmDriver):
 
     def _on_state(self, state: GovernorState) -> None:
         with self._news:
-            self._state, self._decided_at = state, self._clocks.monotonic(state.header.stamp)
+            self._state, self._decided_at = state, self._told_at(state.header.stamp)
             if state.refused:
                 self._refused_at = self._decided_at
             self._news.notify_all()
@@ -170,7 +171,7 @@ class RosArm(ArmDriver):
     def _on_joints(self, told: JointState) -> None:
         known = [i for i, name in enumerate(told.name) if name in self._seen]
         with self._news:
-            at = self._clocks.monotonic(told.header.stamp)
+            at = self._told_at(told.header.stamp)
             self._measures_velocity = len(told.velocity) == len(told.name)
             for i in known:
                 name = told.name[i]
@@ -179,6 +180,12 @@ class RosArm(ArmDriver):
                     self._velocity[name] = told.velocity[i]
             self._newest = frozenset(told.name[i] for i in known)
             self._news.notify_all()
+
+    def _told_at(self, at: Time) -> float:
+        """The instant of a stamp [s], now where that is ahead: of a wall clock that was put back
+        meanwhile, it would seem new for as long as it was put back.
+        """
+        return min(self._clocks.monotonic(at), self.now())
 
     # What is waited for; with `_news` held.
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +50,18 @@ PARAMETERS: dict[str, tuple[str | bool, str]] = {
     "settings": ("{}", "of the driver, as JSON"),
     "override": ("{}", "of the driver's settings, as JSON: those of this run"),
     "socket": ("", "where its governor listens; empty: where object_source looks for it"),
-    "log": ("", "file of the governor's decisions; empty: one that goes with its process"),
-    "autostart": (False, "configure and activate at once"),
+    "memory": ("", "a robot's memory, which keeps the governor's decisions; empty: none does"),
+    "log": ("", "file of the governor's decisions; empty: `decisions` in the memory, if any"),
+    "autostart": (False, "configure and activate at once, or end with the reason"),
 }
 
 
 class ArmDriverNode(SteadyLifecycleNode):
-    """One arm."""
+    """One arm.
+
+    Raises:
+        InputError, DriverError: it shall start by itself, and cannot.
+    """
 
     def __init__(self) -> None:
         super().__init__("arm_driver")
@@ -69,6 +76,7 @@ class ArmDriverNode(SteadyLifecycleNode):
         self._taken = 0  # the governor's session that was given last, 0 if none was
         self._refused = ""  # by this node, since the last state
         self._silent = False  # silence was warned of
+        self._why: InputError | DriverError | None = None  # the last transition was refused
         self._joint_states = self.create_publisher(JointState, "joint_states", STATE)
         self._governor = self.create_publisher(GovernorState, "~/governor", REPORT)
         self._description = self.create_publisher(String, "robot_description", LATCHED)
@@ -83,9 +91,9 @@ class ArmDriverNode(SteadyLifecycleNode):
         every(self, GovernorConfig.period, self._tick)
         every(self, 1.0, self._diagnose)
         if self._value("autostart"):
-            configured = self.trigger_configure()
-            if configured == TransitionCallbackReturn.SUCCESS:
-                self.trigger_activate()
+            for go in (self.trigger_configure, self.trigger_activate):
+                if go() != TransitionCallbackReturn.SUCCESS:
+                    raise self._why or DriverError("the arm is not active; the log says why")
 
     # Lifecycle.
 
@@ -93,20 +101,20 @@ class ArmDriverNode(SteadyLifecycleNode):
         try:
             self._arm, self._start = self._checked()
         except InputError as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
+            return self._refuse(error)
         self._joints = Joints(self._arm)
         self._description.publish(String(data=self._arm.urdf.read_text(encoding="utf-8")))
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        supervisor = Supervisor(self._start)
-        try:
-            supervisor.wait(START)
-        except (InputError, DriverError) as error:
-            supervisor.close()
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
+        with ExitStack() as ends:
+            try:
+                supervisor = Supervisor(self._start)
+                ends.callback(supervisor.close)
+                supervisor.wait(START)
+            except (InputError, DriverError) as error:
+                return self._refuse(error)
+            ends.pop_all()  # it goes on
         self._supervisor = supervisor
         self._announcer = Announcer(self._socket, self._value("arm"), self._value("driver"))
         return super().on_activate(state)
@@ -132,6 +140,12 @@ class ArmDriverNode(SteadyLifecycleNode):
         self._end()
         super().destroy_node()
 
+    def _refuse(self, error: InputError | DriverError) -> TransitionCallbackReturn:
+        """Stay in the state before."""
+        self._why = error
+        self.get_logger().error(str(error))
+        return TransitionCallbackReturn.FAILURE
+
     def _end(self) -> None:
         """Bring the arm to rest and end the governor's process."""
         if self._announcer is not None:
@@ -156,15 +170,30 @@ class ArmDriverNode(SteadyLifecycleNode):
         given = self._value("socket")
         socket = Path(given) if given else governor_socket(self.get_namespace(), arm.name)
         self._socket = socket
-        log = Path(self._value("log")) if self._value("log") else None
+        log = self._log()
 
         def start() -> GuardProcess:
-            # What the one before did, if it did anything.
-            if log is not None and log.exists() and len(read_decisions(log)[1]):
-                log.replace(log.with_name(f"{log.name}.before"))
+            try:  # what the one before did, if it did anything
+                if log is not None and log.exists() and len(read_decisions(log)[1]):
+                    log.replace(log.with_name(f"{log.name}.before"))
+            except OSError as error:
+                raise InputError(f"log {log}: {error.strerror}; give a writable place") from error
             return GuardProcess(self._value("arm"), driver, settings, log, socket, wait=False)
 
         return arm, start
+
+    def _log(self) -> Path | None:
+        """Where decisions are kept.
+
+        Raises:
+            InputError: there is no such memory.
+        """
+        memory, log = self._value("memory"), self._value("log")
+        if log or not memory:
+            return Path(log) if log else None
+        if not Path(memory).is_dir():
+            raise InputError(f"memory {memory}: there is none; begin one: daytwo memory begin RUN")
+        return Path(memory, "decisions")
 
     def _named(self, parameter: str) -> dict[str, Any]:
         """Names and values, from JSON."""
@@ -327,5 +356,10 @@ def _in_order(arm: Arm, command: ArmCommand) -> list[float]:
 
 
 def main() -> None:
+    """Exit code: 2 where a parameter is wrong, 1 where the arm is not reached."""
     go_first(BETWEEN)  # a command that waits for another process's turn is an old one
-    run(ArmDriverNode)
+    try:
+        run(ArmDriverNode)
+    except (InputError, DriverError) as error:
+        print(f"arm_driver: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)

@@ -26,6 +26,18 @@ def done_within(future: Future, timeout: float) -> bool:
     return future.done() or event.wait(timeout)
 
 
+def servers(node: Node, client: Client) -> frozenset[bytes]:
+    """Who serves what a client asks for: another process is another one, whatever its name.
+
+    ROS 2 does not tell them apart (7.1, Jazzy); the topic that carries a service's requests does
+    (https://design.ros2.org/articles/topic_and_service_names.html). Empty where the middleware
+    knows no such topic.
+    """
+    topic = f"rq{client.service_name}Request"
+    found = node.get_subscriptions_info_by_topic(topic, no_mangle=True)
+    return frozenset(bytes(each.endpoint_gid) for each in found)
+
+
 def ask(client: Client, request: Any, timeout: float) -> Any:
     """A service's answer; `timeout` [s] holds for the service to be there, and for its answer.
 

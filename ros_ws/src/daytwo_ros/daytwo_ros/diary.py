@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from uuid import uuid4
 
@@ -23,9 +24,10 @@ from daytwo.parcels import (
 )
 from daytwo.sim.belief import Belief
 from daytwo_msgs.srv import Keep, Learn
-from daytwo_ros.asking import NoAnswer, ask, ask_again, checked, done_within
+from daytwo_ros.asking import NoAnswer, ask, ask_again, checked, done_within, servers
 
 KEEP = 10.0  # [s] a record may take to the disk
+FORGET = 3  # times the patience with a learner, until one that owes an answer is asked again
 
 
 class RosDiary:
@@ -38,16 +40,19 @@ class RosDiary:
         node: through which to call.
         recorder, learner: those nodes' names.
         learn_timeout: the learner may take to answer [s]. One that still owes an answer is not
-            waited for again.
+            waited for again until FORGET times as long after the question: an answer may be lost,
+            too. What one that is gone owed is forgotten at once.
     """
 
     def __init__(
         self, node: Node, recorder: str, learner: str, learn_timeout: float = 30.0
     ) -> None:
-        self._log, self._patience = node.get_logger(), learn_timeout
+        self._node, self._log, self._patience = node, node.get_logger(), learn_timeout
         self._recorder = node.create_client(Keep, f"{recorder}/keep")
         self._learner = node.create_client(Learn, f"{learner}/learn")
         self._owed: Future | None = None
+        self._asked_at = 0.0  # [s]
+        self._asked: frozenset[bytes] = frozenset()  # who was there then
         self._begun = False  # the recorder has the memory open for a trial of ours
 
     def begin(self) -> None:
@@ -92,10 +97,17 @@ class RosDiary:
             raise
 
     def _learnt(self, trial: Trial, record: Record, tried: Attempt, belief: Belief) -> Belief:
-        if self._owed is not None and not self._owed.done():
-            raise NoAnswer("the learner has not answered an earlier question yet")
+        now, there = time.monotonic(), servers(self._node, self._learner)
+        if self._owed is not None:
+            forgotten = now - self._asked_at > FORGET * self._patience
+            if self._owed.done() or forgotten or there != self._asked:
+                self._learner.remove_pending_request(self._owed)
+                self._owed = None
         if not self._learner.service_is_ready():
             raise NoAnswer(f"nobody serves {self._learner.srv_name}")
+        if self._owed is not None:
+            raise NoAnswer("the learner has not answered an earlier question yet")
+        self._asked_at, self._asked = now, there
         self._owed = self._learner.call_async(
             Learn.Request(
                 arm=trial.arm.name,

@@ -43,12 +43,25 @@ def node_environment(
     environment = dict(os.environ if base is None else base)
     environment.pop(BOOTSTRAPPED, None)
     environment = _sourced(install, environment)
-    environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    environment.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(install / PROFILE))
+    environment |= on_loopback(install / PROFILE, environment)
     environment[PARENT] = str(os.getpid())
     if domain is not None:
         environment["ROS_DOMAIN_ID"] = str(domain)
     return environment
+
+
+def on_loopback(profile: Path, base: Mapping[str, str]) -> dict[str, str]:
+    """What keeps nodes on this machine, less what `base` says about it; an empty text says so, too.
+
+    Args:
+        profile: the shipped settings of Fast DDS.
+        base: an environment.
+    """
+    wanted = {
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile),
+    }
+    return {name: value for name, value in wanted.items() if name not in base}
 
 
 @contextmanager

@@ -81,7 +81,7 @@ class LearnerNode(Node):
         updates = ("--updates", str(request.updates)) if request.updates else ()
         self._night = subprocess.Popen(
             [
-                *(sys.executable, "-m", "daytwo_ros.night"),
+                *(sys.executable, "-m", "daytwo_ros.study"),
                 *("consolidate", "--json", "--memory", str(self._memory), *updates),
             ],
             env=os.environ | {PARENT: str(os.getpid())},

@@ -25,6 +25,7 @@ from daytwo_ros.parcels import seal_placement, unseal_placement
 from daytwo_ros.places import governor_socket
 from daytwo_ros.qos import STATE
 from daytwo_ros.run import run
+from daytwo_ros.things import Things
 from daytwo_ros.tracked_view import TrackedView
 from daytwo_ros.twin_view import TwinView
 
@@ -33,6 +34,8 @@ PARAMETERS: dict[str, tuple[Any, str]] = {
     "source": ("twin", "who sees objects: twin (the arm's own simulation) or tracker"),
     "socket": ("", "where the arm's governor listens; empty: where arm_driver lets it"),
     "topics": ([""], "of a tracker: PoseStamped topics, object 0's first"),
+    "sizes": ([0.0], "of a tracker's cubes: half an edge [m], object 0's first; [0.0]: none"),
+    "pedestal": ([0.0], "half an edge of its top, and its height [m]; [0.0]: none is there"),
     "max_age": (0.15, "of a tracker: older poses are refused [s]"),
 }
 
@@ -77,7 +80,12 @@ class ObjectSourceNode(Node):
             raise InputError(f"topics: {len(topics)} of them; give 1 to {N_OBJECTS}")
         if not 0.0 < max_age < np.inf:
             raise InputError(f"max_age: {max_age} s; give more than 0")
-        return TrackedView(self, self._arm, topics, max_age, self._show)
+        sizes, pedestal = (
+            [] if list(given) == [0.0] else list(given)
+            for given in (self._value("sizes"), self._value("pedestal"))
+        )
+        things = Things(sizes, pedestal)
+        return TrackedView(self, self._arm, topics, max_age, things, self._show)
 
     def _show(self, i: int, p: Array, quat: Array, at: Time) -> None:
         told = PoseStamped()

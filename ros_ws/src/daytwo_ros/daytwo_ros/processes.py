@@ -8,6 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
+from daytwo.errors import InputError
+
 PACKAGE = "daytwo_ros"
 CONFIG = Path("share/daytwo_bringup/config")  # in the install folder
 
@@ -44,7 +48,7 @@ DEPLOY = ("memory_recorder", "arm_driver", "object_source", "learner", "skill_se
 _MEMORY = Parameter("memory", "daytwo-memory", str)
 _DRIVER = Parameter("override", "{}", str)  # of the settings of the arm's driver, as JSON
 
-_LOG = Parameter("log", "", str)  # of the governor's decisions
+_LOG = Parameter("log", "", str)  # of the governor's decisions; empty: in the memory
 
 GRAPHS = {
     "deploy": Graph(DEPLOY, (_MEMORY, _DRIVER, _LOG)),
@@ -80,3 +84,15 @@ GRAPHS = {
 def parameter_file(install: Path, arm: str) -> Path:
     """The parameters of every node that serves an arm."""
     return install / CONFIG / f"{arm}.yaml"
+
+
+def arm_of(config: Path) -> str:
+    """The arm that a parameter file is for: its name, or the path of its arm.yaml.
+
+    Raises:
+        InputError: the file names none.
+    """
+    try:
+        return str(yaml.safe_load(config.read_text())["/**"]["ros__parameters"]["arm"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise InputError(f"{config}: names no arm; give arm under /**: ros__parameters:") from error

@@ -85,6 +85,7 @@ class SkillServer(Node):
             "run_skill",
             self._execute,
             goal_callback=self._take,
+            handle_accepted_callback=self._begin,
             cancel_callback=lambda goal: CancelResponse.ACCEPT,
         )
 
@@ -92,8 +93,14 @@ class SkillServer(Node):
         if self._busy or self._ending.is_set():
             self.get_logger().warning("a goal was rejected: one at a time is served")
             return GoalResponse.REJECT
-        self._busy = True
         return GoalResponse.ACCEPT
+
+    def _begin(self, goal: ServerGoalHandle) -> None:
+        """Called only where who asked could be told: a goal whose answer is lost is not executed
+        (rclpy 7.1, `ActionServer._execute_goal_request`), and must not keep others out.
+        """
+        goal.execute()
+        self._busy = True
 
     async def _execute(self, goal: ServerGoalHandle) -> RunSkill.Result:
         self._goal, tries = goal, []

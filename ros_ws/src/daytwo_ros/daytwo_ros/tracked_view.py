@@ -10,6 +10,7 @@ import numpy as np
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from rclpy.task import Future
+from std_srvs.srv import Trigger
 
 from daytwo.errors import InputError
 from daytwo.hardware.driver import Array
@@ -18,6 +19,7 @@ from daytwo.sim.tasks.base import Placement
 from daytwo_ros.laid import Laid, Show
 from daytwo_ros.qos import STATE
 from daytwo_ros.stamps import Clocks, every
+from daytwo_ros.things import Things, has_pedestal
 
 STILL_TIME = 0.5  # [s] an object has to lie still
 STILL = 0.005  # [m] trackers tremble by less
@@ -28,16 +30,28 @@ LOOK = 0.1  # [s] from one look at whether all lie there to the next
 class TrackedView:
     """Passes on poses that are in the arm's base frame, and fresh.
 
+    No tracker sees the pedestal: whoever put it there says so with `~/pedestal_stands`.
+
     Args:
         node: that subscribes.
         arm: whose base frame and workspace count.
         topics: of `geometry_msgs/PoseStamped`, object 0's first.
         max_age: [s] older poses are not passed on.
-        show: called with each pose that is.
+        things: that a person lays out.
+        show: called with each pose that is passed on.
     """
 
-    def __init__(self, node: Node, arm: Arm, topics: list[str], max_age: float, show: Show) -> None:
+    def __init__(
+        self,
+        node: Node,
+        arm: Arm,
+        topics: list[str],
+        max_age: float,
+        things: Things,
+        show: Show,
+    ) -> None:
         self._node, self._arm, self._max_age, self._show = node, arm, max_age, show
+        self._things, self._stands = things, False  # whether the pedestal stands where it shall
         self._clocks = Clocks(node.get_clock())
         self._foreign: set[str] = set()  # frames that were told of
         self._seen: list[deque[tuple[float, Array, Array]]] = [deque(maxlen=500) for _ in topics]
@@ -46,6 +60,8 @@ class TrackedView:
         self._said = ""
         for i, topic in enumerate(topics):
             node.create_subscription(PoseStamped, topic, partial(self._on_pose, i, topic), STATE)
+        self._confirm = f"{node.get_fully_qualified_name()}/pedestal_stands"
+        node.create_service(Trigger, self._confirm, self._on_stands)
         every(node, LOOK, self._look)
 
     async def lay_out(self, placement: Placement | None, q: Array) -> Laid:
@@ -54,10 +70,12 @@ class TrackedView:
         wanted = np.flatnonzero(placement.half[0] > 0)
         if len(wanted) and wanted[-1] >= len(self._seen):
             raise InputError(f"object {wanted[-1]} has no topic; there are {len(self._seen)}")
+        self._things.check(placement)
         if self._laid is not None:
             self._laid.set_exception(InputError("another exercise is to be laid out instead"))
         laid = self._laid = Future()
-        self._wanted, self._said = placement, ""
+        self._wanted, self._said = self._things.of(placement), ""
+        self._stands = not has_pedestal(placement)
         self._look()
         return Laid(await laid, False, None)
 
@@ -102,27 +120,42 @@ class TrackedView:
         if wanted is None or laid is None:
             return
         present = np.flatnonzero(wanted.half[0] > 0)
-        waits = [why for i in present if (why := self._waits_for(int(i), wanted.p_object[0, i]))]
+        waits = [why for i in present if (why := self._waits_for(int(i), wanted))]
+        if not self._stands:
+            (x, y, high), wide = wanted.p_pedestal[0], 2 * wanted.pedestal_half[0]
+            waits.append(
+                f"the pedestal, {wide:.3f} m wide and {high:.3f} m high, shall stand at "
+                f"x {x:.2f} m, y {y:.2f} m; call {self._confirm} when it does"
+            )
         if waits:
             if (said := "; ".join(waits)) != self._said:
                 self._node.get_logger().info(f"waiting: {said}")
                 self._said = said
             return
-        reported = Placement(**{name: np.array(value) for name, value in vars(wanted).items()})
         for i in present:
             _, p, quat = self._seen[i][-1]
-            reported.p_object[0, i] = p
+            wanted.p_object[0, i] = p
             w, x, y, z = quat
-            reported.yaw_object[0, i] = np.arctan2(2 * (x * y + w * z), 1 - 2 * (y * y + z * z))
+            wanted.yaw_object[0, i] = np.arctan2(2 * (x * y + w * z), 1 - 2 * (y * y + z * z))
         self._wanted = self._laid = None
-        laid.set_result(reported)
+        laid.set_result(wanted)
 
-    def _waits_for(self, i: int, place: Array) -> str:
+    def _on_stands(self, asked: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
+        answer.success = self._laid is not None and not self._stands
+        if answer.success:
+            self._stands = True
+        else:  # one that stood for the exercise before may be in the way of the next
+            answer.message = "no pedestal is waited for"
+        return answer
+
+    def _waits_for(self, i: int, wanted: Placement) -> str:
         """What an object still lacks, "" if nothing."""
         seen, now = self._seen[i], time.monotonic()
-        x, y, _ = place
+        x, y, _ = wanted.p_object[0, i]
         if not seen or now - seen[-1][0] > self._max_age:
-            return f"object {i} is not seen; lay it at x {x:.2f} m, y {y:.2f} m"
+            below = [j for j in range(i + 1, len(self._seen)) if self._is_on(wanted, i, j)]
+            on = f", on object {below[0]}" if below else ""
+            return f"object {i} is not seen; lay it at x {x:.2f} m, y {y:.2f} m{on}"
         p = seen[-1][1]
         (x_low, x_high), (y_low, y_high), (_, z_high) = self._arm.workspace
         if not (x_low <= p[0] <= x_high and y_low <= p[1] <= y_high and 0.0 <= p[2] <= z_high):
@@ -135,3 +168,8 @@ class TrackedView:
         if len(lately) < 2 or max(float(np.linalg.norm(at - p)) for at in lately) > STILL:
             return f"object {i} moves"
         return ""
+
+    @staticmethod
+    def _is_on(wanted: Placement, i: int, j: int) -> bool:
+        p, q = wanted.p_object[0, i], wanted.p_object[0, j]
+        return bool(wanted.half[0, j] > 0 and np.allclose(p[:2], q[:2]) and p[2] > q[2])

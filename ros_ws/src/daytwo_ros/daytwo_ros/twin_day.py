@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import rclpy
 from rclpy.action import ActionClient
@@ -33,6 +34,7 @@ from daytwo_ros.asking import NoAnswer, checked
 
 THERE = 60.0  # [s] the other nodes may take to come up
 CANCEL = 10.0  # [s] a goal is given to end in order
+ANSWER = 3.0  # [s] until a goal whose answer did not come is asked for anew
 LOOK = 0.05  # [s] from one look at whether to end to the next
 
 
@@ -88,21 +90,14 @@ class TwinDay(Node):
         self._console.print(f"Report: {report}")
 
     def _trial(self, day: int, i: int) -> dict[str, Any]:
-        task, tries = self._tasks[i], []
-
-        def tell(message: Any) -> None:
-            tries.append(_told(message.feedback))
-            self._console.print(f"day {day}  {task}  {_line(message.feedback)}")
-
+        task = self._tasks[i]
         low, high = self._difficulty
         number = (day - 1) * len(self._tasks) + i
         seed = self._seed + number if self._seed >= 0 else -1
         asked = RunSkill.Goal(
             task=task, attempts=self._attempts, difficulty_min=low, difficulty_max=high, seed=seed
         )
-        goal: ClientGoalHandle = self._wait(self._action.send_goal_async(asked, tell))
-        if not goal.accepted:
-            raise InputError(f"{task}: the skill server works on another goal")
+        goal, tries = self._accepted(asked, day)
         ended = goal.get_result_async()
         try:
             result: RunSkill.Result = self._wait(ended).result
@@ -114,6 +109,39 @@ class TwinDay(Node):
             raise InputError(f"{task}: {result.message}")
         self._console.print(f"day {day}  {task}  {result.successes} of {result.attempts} succeeded")
         return {"task": task, "successes": result.successes, "attempts": tries}
+
+    def _accepted(self, asked: RunSkill.Goal, day: int) -> tuple[ClientGoalHandle, list[Any]]:
+        """A goal that was accepted, and where its attempts are filed as they are told.
+
+        An answer may be lost on its way while the goal is served: it is cancelled then, and asked
+        for anew.
+        """
+        until, lost = time.monotonic() + THERE, False
+        while True:
+            tries: list[dict[str, Any]] = []
+
+            def tell(message: Any, tries: list[dict[str, Any]] = tries) -> None:
+                tries.append(_told(message.feedback))
+                self._console.print(f"day {day}  {asked.task}  {_line(message.feedback)}")
+
+            name = RunSkill.Impl.SendGoalService.Request().goal_id
+            name.uuid = list(uuid4().bytes)
+            answer = self._action.send_goal_async(asked, tell, name)
+            if self._done_within(answer, ANSWER):
+                goal: ClientGoalHandle = answer.result()
+                if goal.accepted:
+                    return goal, tries
+                if not lost:
+                    raise InputError(f"{asked.task}: the skill server works on another goal")
+                self._done_within(Future(), ANSWER)  # the one whose answer was lost is ending
+            else:
+                answer.cancel()  # it is heard no more
+                lost = True
+                nothing = RunSkill.Impl.SendGoalService.Response()
+                ClientGoalHandle(self._action, name, nothing).cancel_goal_async()
+                self._console.print(f"{asked.task}: no answer within {ANSWER:g} s; asked again")
+            if time.monotonic() > until:
+                raise NoAnswer(f"{asked.task}: the skill server took no goal within {THERE:g} s")
 
     def _sleep(self, day: int) -> dict[str, Any]:
         self._there(self._night.service_is_ready, self._night.srv_name)
@@ -133,6 +161,12 @@ class TwinDay(Node):
             if time.monotonic() > until:
                 raise NoAnswer(f"nobody serves {name} within {THERE:g} s")
             self._look()
+
+    def _done_within(self, future: Future, timeout: float) -> bool:
+        until = time.monotonic() + timeout
+        while not future.done() and time.monotonic() < until:
+            self._look()
+        return bool(future.done())
 
     def _wait(self, future: Future) -> Any:
         while not future.done():

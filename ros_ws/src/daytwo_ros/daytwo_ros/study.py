@@ -1,10 +1,10 @@
-"""`daytwo consolidate` in a process that ends with the node that started it."""
+"""The command `daytwo` in a process that ends with the one that started it: a night, a study."""
 
 from __future__ import annotations
 
 from daytwo_ros.alive import end_with_parent
 
-GRACE = 5.0  # [s] to save the night; one that is killed begins again where it was saved last
+GRACE = 20.0  # [s] to save what was learnt; what is killed goes on where it was saved last
 
 
 def main() -> None:
