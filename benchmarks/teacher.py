@@ -79,7 +79,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
 
 def figures(courses: Mapping[str, Sequence[Course]]) -> dict[str, Any]:
     """Steps to the mark by teacher; where the budget ended first, the budget, counted apart."""
-    steps = {
+    steps: dict[str, dict[str, Any]] = {
         kind: {
             "median": median(course.steps for course in mine),
             "seeds": [course.steps for course in mine],
