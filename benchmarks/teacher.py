@@ -22,8 +22,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from daytwo.curricula.attempts import by
 from daytwo.curricula.exam import Exam, probe
 from daytwo.curricula.examples import worked_examples
-from daytwo.curricula.progress import make_teacher
 from daytwo.curricula.teacher import Teacher
+from daytwo.curricula.teachers import make_teacher
 from daytwo.curricula.textbook import Textbook
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daytwo.curricula.teacher import _MEMORY, Order, Teacher, Uniform, _plain
+from daytwo.curricula.teacher import MEMORY, Teacher, plain
 from daytwo.curricula.textbook import Textbook
 
 
@@ -35,7 +35,7 @@ class Learnability(Teacher):
     def learnable(self) -> NDArray[np.float64]:
         """p(1-p) of each cell's success p in practice, (c,)."""
         # A cell that was never tried counts as a coin's toss: as worth trying as can be.
-        n = np.minimum(self._attempts, _MEMORY)
+        n = np.minimum(self._attempts, MEMORY)
         p = (n * self._success + 1) / (n + 2)
         return np.asarray(p * (1 - p))
 
@@ -90,9 +90,12 @@ class Progress(Learnability):
         return self._by(weight)
 
     def state_dict(self) -> dict[str, Any]:
-        averages = {"fast": self._fast, "slow": self._slow, "best": self._best}
-        plain = {name: _plain(values) for name, values in averages.items()}
-        return super().state_dict() | plain | {"asked": self._asked.tolist()}
+        return super().state_dict() | {
+            "fast": plain(self._fast),
+            "slow": plain(self._slow),
+            "best": plain(self._best),
+            "asked": self._asked.tolist(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
@@ -100,9 +103,3 @@ class Progress(Learnability):
             np.array(state[name], dtype=np.float64) for name in ("fast", "slow", "best")
         )
         self._asked = np.array(state["asked"], dtype=np.int64)
-
-
-def make_teacher(textbook: Textbook) -> Teacher:
-    """Return the teacher that the textbook asks for."""
-    kinds = {kind.kind: kind for kind in (Order, Uniform, Learnability, Progress)}
-    return kinds[textbook.teacher.kind](textbook)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from daytwo.curricula.progress import make_teacher
 from daytwo.curricula.teacher import Order, Teacher
+from daytwo.curricula.teachers import make_teacher
 from daytwo.curricula.textbook import Textbook
 from daytwo.errors import InputError
 
