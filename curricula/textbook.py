@@ -98,7 +98,7 @@ class TeacherPage(_Page):
         0.7, ge=0.0, le=1.0, description="weight of p(1-p); the rest is that of progress"
     )
     focus: float = Field(
-        3.0, gt=0.0, le=100.0, description="power of a cell's weight: the more, the fewer are drawn"
+        2.0, gt=0.0, le=100.0, description="power of a cell's weight: the more, the fewer are drawn"
     )
 
     @model_validator(mode="after")
