@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daytwo.curricula.teacher import _MEMORY, Order, Teacher, Uniform, _plain
+from daytwo.curricula.teacher import MEMORY, Teacher, plain
 from daytwo.curricula.textbook import Textbook
 
 
@@ -21,14 +21,23 @@ class Learnability(Teacher):
     kind = "learnability"
 
     def share(self) -> NDArray[np.float64]:
-        return _mixed(self.page.uniform, self.learnable())
+        return self._by(self.learnable())
+
+    def _by(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Shares by weights (c,) that are not negative, most for the heaviest, some for all."""
+        n, uniform = len(weight), self.page.uniform
+        most = weight.max()
+        if most == 0:
+            return np.full(n, 1 / n)
+        sharp = (weight / most) ** self.page.focus
+        return np.asarray(uniform / n + (1 - uniform) * sharp / sharp.sum())
 
     def learnable(self) -> NDArray[np.float64]:
-        """p(1-p) of each cell as its share of all, (c,)."""
+        """p(1-p) of each cell's success p in practice, (c,)."""
         # A cell that was never tried counts as a coin's toss: as worth trying as can be.
-        n = np.minimum(self._attempts, _MEMORY)
+        n = np.minimum(self._attempts, MEMORY)
         p = (n * self._success + 1) / (n + 2)
-        return _of_one(p * (1 - p))
+        return np.asarray(p * (1 - p))
 
 
 class Progress(Learnability):
@@ -75,16 +84,18 @@ class Progress(Learnability):
         return np.asarray(np.sqrt(p * (1 - p) / np.maximum(self._asked, 1)))
 
     def share(self) -> NDArray[np.float64]:
-        share, progress = self.learnable(), self.progress()
-        if progress.any():
-            keep = self.page.learnability
-            share = keep * share + (1 - keep) * _of_one(progress)
-        return _mixed(self.page.uniform, share)
+        # Both are on the scale of success, so that where little moves p(1-p) decides.
+        keep = self.page.learnability
+        weight = keep * self.learnable() + (1 - keep) * self.progress()
+        return self._by(weight)
 
     def state_dict(self) -> dict[str, Any]:
-        averages = {"fast": self._fast, "slow": self._slow, "best": self._best}
-        plain = {name: _plain(values) for name, values in averages.items()}
-        return super().state_dict() | plain | {"asked": self._asked.tolist()}
+        return super().state_dict() | {
+            "fast": plain(self._fast),
+            "slow": plain(self._slow),
+            "best": plain(self._best),
+            "asked": self._asked.tolist(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
@@ -92,19 +103,3 @@ class Progress(Learnability):
             np.array(state[name], dtype=np.float64) for name in ("fast", "slow", "best")
         )
         self._asked = np.array(state["asked"], dtype=np.int64)
-
-
-def make_teacher(textbook: Textbook) -> Teacher:
-    """Return the teacher that the textbook asks for."""
-    kinds = {kind.kind: kind for kind in (Order, Uniform, Learnability, Progress)}
-    return kinds[textbook.teacher.kind](textbook)
-
-
-def _mixed(uniform: float, share: NDArray[np.float64]) -> NDArray[np.float64]:
-    return uniform / len(share) + (1 - uniform) * share
-
-
-def _of_one(weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights that are not negative, as shares of 1; all alike if there is none."""
-    total = weight.sum()
-    return weight / total if total > 0 else np.full(len(weight), 1 / len(weight))

@@ -18,7 +18,7 @@ from daytwo.curricula.cells import Cells
 from daytwo.curricula.textbook import Textbook
 from daytwo.errors import InputError
 
-_MEMORY = 50.0  # attempts that the past of a cell's moving success weighs at most
+MEMORY = 50.0  # attempts that the past of a cell's moving success weighs at most
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,15 @@ class Teacher(ABC):
     ) -> None:
         """Note finished attempts (k,) in each cell's moving success."""
         good, of = self.grid.count(task, difficulty, success)
-        # A plain mean at first; later the past never weighs more than `_MEMORY` attempts.
-        past = np.minimum(self._attempts, _MEMORY)
+        # A plain mean at first; later the past never weighs more than `MEMORY` attempts.
+        past = np.minimum(self._attempts, MEMORY)
         total = past * self._success + good
         self._success = np.where(of > 0, total / np.maximum(past + of, 1), self._success)
         self._attempts += of
 
     def success(self) -> dict[str, float]:
         """Return each practised task's moving success in [0, 1]."""
-        weight = np.minimum(self._attempts, _MEMORY)
+        weight = np.minimum(self._attempts, MEMORY)
         return {
             task: float(np.average(self._success[mine], weights=weight[mine]))
             for i, task in enumerate(self.tasks)
@@ -129,7 +129,7 @@ class Teacher(ABC):
             "cells": list(self.grid.names),
             "attempts": self._attempts.tolist(),
             "success": self._success.tolist(),
-            "probe": _plain(self._probe),
+            "probe": plain(self._probe),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -251,6 +251,6 @@ class Order(Teacher):
         self.open = len(self._opened)
 
 
-def _plain(values: NDArray[np.float64]) -> list[float | None]:
-    """A list for JSON, which has no NaN."""
+def plain(values: NDArray[np.float64]) -> list[float | None]:
+    """A list for JSON, which has no NaN; `numpy.array` of it has them again."""
     return [None if np.isnan(value) else float(value) for value in values]

@@ -94,9 +94,12 @@ class TeacherPage(_Page):
     bins: int = Field(4, ge=1, le=100, description="bins of each task's difficulty")
     uniform: float = Field(0.1, ge=0.0, le=1.0, description="share drawn from all cells alike")
     fast: float = Field(0.5, gt=0.0, le=1.0, description="a probe's weight in the fast average")
-    slow: float = Field(0.1, gt=0.0, le=1.0, description="a probe's weight in the slow average")
+    slow: float = Field(0.2, gt=0.0, le=1.0, description="a probe's weight in the slow average")
     learnability: float = Field(
-        0.5, ge=0.0, le=1.0, description="of what is not uniform, the share that p(1-p) decides"
+        0.7, ge=0.0, le=1.0, description="weight of p(1-p); the rest is that of progress"
+    )
+    focus: float = Field(
+        2.0, gt=0.0, le=100.0, description="power of a cell's weight: the more, the fewer are drawn"
     )
 
     @model_validator(mode="after")

@@ -13,8 +13,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from daytwo.curricula.attempts import by
 from daytwo.curricula.exam import probe
 from daytwo.curricula.examples import count, worked_examples
-from daytwo.curricula.progress import make_teacher
 from daytwo.curricula.teacher import Teacher
+from daytwo.curricula.teachers import make_teacher
 from daytwo.errors import InputError
 from daytwo.estimating import teach_estimator
 from daytwo.machine import describe, peak_memory_gb

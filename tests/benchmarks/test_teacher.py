@@ -32,6 +32,7 @@ def test_the_teachers_differ_in_nothing_but_their_kind() -> None:
         assert book == books[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["progress", "uniform"])
 def test_a_tiny_course(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {
