@@ -35,7 +35,7 @@ class Detour(Push):
         placement = self.cubes(u, difficulty)
         side = np.where(u[:, 8] < 0.5, -1.0, 1.0)
         across = (u[:, 9:12] - 0.5) * (0.1 + 0.4 * difficulty)[:, None] * self.extent[0]
-        along = (0.42 + 0.12 * difficulty * (u[:, 12] - 0.5)) * self.extent[1] * side
+        along = (0.50 + 0.12 * difficulty * (u[:, 12] - 0.5)) * self.extent[1] * side
         x, y = self.centre[:2]
         half = placement.half
         placement.p_object[:, 0] = np.stack([x + across[:, 0], y + along, half[:, 0]], axis=1)
@@ -48,19 +48,22 @@ class Detour(Push):
 
     def expert(self, state: State) -> Array:
         cube, block, goal = state.p_object[:, 0], state.p_object[:, 1], state.p_goal
-        clear = 1.3 * state.half.sum(axis=1) + 0.022
-        to_goal = goal[:, :2] - cube[:, :2]
+        clear = 1.3 * state.half.sum(axis=1) + 0.025
+        # The way is blocked while the block is near the line from the cube to the goal.
+        to_goal, to_block = goal[:, :2] - cube[:, :2], block[:, :2] - cube[:, :2]
         far = np.linalg.norm(to_goal, axis=1)
         along = to_goal / np.maximum(far, 1e-6)[:, None]
-        to_block = block[:, :2] - cube[:, :2]
         ahead = np.einsum("ni,ni->n", to_block, along)
-        left = np.stack([-along[:, 1], along[:, 0]], axis=1)
-        off = np.einsum("ni,ni->n", to_block, left)  # the block is so far left of the way
-        blocked = (ahead > -0.01) & (ahead < far) & (np.abs(off) < clear - 0.012)
+        aside = np.linalg.norm(to_block - ahead[:, None] * along, axis=1)
+        blocked = (ahead > -0.01) & (ahead < far) & (aside < clear - 0.022)
+        # Then first to a point before and beside the block, on the side where the cube is.
+        beyond = goal[:, :2] - block[:, :2]
+        beyond /= np.maximum(np.linalg.norm(beyond, axis=1), 1e-6)[:, None]
+        left = np.stack([-beyond[:, 1], beyond[:, 0]], axis=1)
+        side = np.where(np.einsum("ni,ni->n", to_block, left) > 0, -1.0, 1.0)
+        beside = block[:, :2] + (side * 1.25 * clear)[:, None] * left - 0.05 * beyond
         way = goal.copy()
-        beside = block[:, :2] - np.where(off > 0, 1.0, -1.0)[:, None] * left * clear[:, None]
-        # Beyond the point beside the block, so that the cube does not stop there.
-        way[:, :2] = np.where(blocked[:, None], beside + 0.02 * along, goal[:, :2])
+        way[:, :2] = np.where(blocked[:, None], beside, goal[:, :2])
         act = self.push_to(state, way)
         there = distance(cube, goal) < 0.014
         up = state.p_ee + (0.0, 0.0, 0.05)
