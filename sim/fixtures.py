@@ -68,7 +68,7 @@ def _walls(x: Array, y: Array, thick: float, height: float) -> Array:
 SOCKET = Fixture("socket", (HOLE, HOLE), 0.1, lambda size: _walls(size, size, 0.014, RIM))
 
 BUTTON_RIM = 0.030  # [m] height of the walls around the button's cap
-CAP_SHUT = 0.027  # [m] half-width of the least well in which shut finger tips find the cap
+CAP_SHUT = 0.0245  # [m] half-width of the least well in which shut finger tips find the cap
 CAP_WIDE = 0.034  # [m] of the widest
 SLIM = 0.011  # [m] shut finger tips are this much narrower across than along
 
