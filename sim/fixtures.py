@@ -52,35 +52,40 @@ def _boxes(size: Array, *rows: tuple[Array | float, ...]) -> Array:
     return np.stack(flat, axis=1).reshape(len(size), len(rows), 2, 3)
 
 
-def _walls(inner: Array, thick: float, height: float) -> Array:
-    """Four walls around a square hole."""
-    centre, half, z = inner + thick / 2, thick / 2, height / 2
+def _walls(x: Array, y: Array, thick: float, height: float) -> Array:
+    """Four walls around a hole of half-widths x, y (k,) [m]."""
+    half, z = thick / 2, height / 2
     return _boxes(
-        inner,
-        (centre, 0.0, z, half, inner + thick, z),
-        (-centre, 0.0, z, half, inner + thick, z),
-        (0.0, centre, z, inner, half, z),
-        (0.0, -centre, z, inner, half, z),
+        x,
+        (x + half, 0.0, z, half, y + thick, z),
+        (-x - half, 0.0, z, half, y + thick, z),
+        (0.0, y + half, z, x, half, z),
+        (0.0, -y - half, z, x, half, z),
     )
 
 
 # Polished: a peg that is pressed on its rim slides, and does not tilt.
-SOCKET = Fixture("socket", (HOLE, HOLE), 0.1, lambda size: _walls(size, 0.014, RIM))
+SOCKET = Fixture("socket", (HOLE, HOLE), 0.1, lambda size: _walls(size, size, 0.014, RIM))
 
 BUTTON_RIM = 0.030  # [m] height of the walls around the button's cap
-CAP_SHUT = 0.017  # [m] half-width of the least well in which shut finger tips find the cap
-CAP_WIDE = 0.025  # [m] of the widest
+CAP_SHUT = 0.0245  # [m] half-width of the least well in which shut finger tips find the cap
+CAP_WIDE = 0.034  # [m] of the widest
+SLIM = 0.011  # [m] shut finger tips are this much narrower across than along
 
 
 def _cap(size: Array) -> Array:
-    return _boxes(size, (0.0, 0.0, 0.016, size - 0.001, size - 0.001, 0.006))
+    return _boxes(size, (0.0, 0.0, 0.016, size - SLIM - 0.001, size - 0.001, 0.006))
+
+
+def _well(size: Array) -> Array:
+    return _walls(size - SLIM, size, 0.012, BUTTON_RIM)
 
 
 BUTTON = Fixture(
     "button",
     (CAP_SHUT, CAP_WIDE),
     0.6,
-    lambda size: _walls(size, 0.012, BUTTON_RIM),
+    _well,
     _cap,
     Slide((0.0, 0.0, -1.0), travel=0.008, mass=0.05, damping=2.0, stiffness=300.0, preload=1.5),
 )

@@ -11,6 +11,7 @@ from daytwo.sim.state import Array, State
 from daytwo.sim.tasks.base import Placement
 from daytwo.sim.tasks.push import Push
 
+PAST = 0.075  # [m] beyond the block
 ROOM = 0.25  # [m] the least depth of a workspace in which there is a way past the block
 
 
@@ -18,7 +19,7 @@ class Detour(Push):
     """A heavy block, object 1, stands in the straight way. At the end the arm lets go and leaves."""
 
     name = "detour"
-    horizon = 150
+    horizon = 165
     n_objects = 2
     descriptor = descriptor("object_at_goal", "released", forbidden=("lifted",))
 
@@ -33,35 +34,29 @@ class Detour(Push):
 
     def place(self, u: Array, difficulty: Array, p_ee: Array) -> Placement:
         placement = self.cubes(u, difficulty)
-        side = np.where(u[:, 8] < 0.5, -1.0, 1.0)
-        across = (u[:, 9:12] - 0.5) * (0.1 + 0.4 * difficulty)[:, None] * self.extent[0]
-        along = (0.42 + 0.12 * difficulty * (u[:, 12] - 0.5)) * self.extent[1] * side
-        x, y = self.centre[:2]
+        # The cube and its goal at opposite corners of a rectangle, the block in its middle.
+        towards = np.where(u[:, 8:10] < 0.5, -1.0, 1.0)
+        room = (0.44, 0.36 + 0.14 * difficulty[:, None] * u[:, 10:11])
+        corner = towards * self.extent[:2] * np.column_stack([np.full(len(u), room[0]), room[1]])
+        shift = (u[:, 11:13] - 0.5) * (0.02 + 0.08 * difficulty)[:, None] * (0.3, 2.0)
+        middle = self.centre[:2] + shift
         half = placement.half
-        placement.p_object[:, 0] = np.stack([x + across[:, 0], y + along, half[:, 0]], axis=1)
-        placement.p_goal = np.stack([x + across[:, 1], y - along, half[:, 0]], axis=1)
-        middle = 0.5 * (placement.p_object[:, 0] + placement.p_goal)
-        block = middle[:, :2] + np.stack([0.3 * across[:, 2], 0 * along], axis=1)
-        placement.p_object[:, 1] = np.column_stack([block, half[:, 1]])
+        placement.yaw_object[:, 0] *= 0.4
+        placement.p_object[:, 0] = np.column_stack([middle + corner, half[:, 0]])
+        placement.p_goal = np.column_stack([middle - corner, half[:, 0]])
+        astray = (u[:, 13:15] - 0.5) * 0.01
+        placement.p_object[:, 1] = np.column_stack([middle + astray, half[:, 1]])
         placement.mass[:, 1] = 4.0
         return placement
 
     def expert(self, state: State) -> Array:
         cube, block, goal = state.p_object[:, 0], state.p_object[:, 1], state.p_goal
-        clear = 1.3 * state.half.sum(axis=1) + 0.022
-        to_goal = goal[:, :2] - cube[:, :2]
-        far = np.linalg.norm(to_goal, axis=1)
-        along = to_goal / np.maximum(far, 1e-6)[:, None]
-        to_block = block[:, :2] - cube[:, :2]
-        ahead = np.einsum("ni,ni->n", to_block, along)
-        left = np.stack([-along[:, 1], along[:, 0]], axis=1)
-        off = np.einsum("ni,ni->n", to_block, left)  # the block is so far left of the way
-        blocked = (ahead > -0.01) & (ahead < far) & (np.abs(off) < clear - 0.012)
+        # First across, along y, until the block is passed; then straight to the goal.
+        passed = (cube[:, 1] - block[:, 1]) * np.sign(goal[:, 1] - block[:, 1])
+        across = passed < PAST
         way = goal.copy()
-        beside = block[:, :2] - np.where(off > 0, 1.0, -1.0)[:, None] * left * clear[:, None]
-        # Beyond the point beside the block, so that the cube does not stop there.
-        way[:, :2] = np.where(blocked[:, None], beside + 0.02 * along, goal[:, :2])
+        way[:, 0] = np.where(across, cube[:, 0], goal[:, 0])
         act = self.push_to(state, way)
         there = distance(cube, goal) < 0.014
         up = state.p_ee + (0.0, 0.0, 0.05)
-        return np.where(there[:, None], self.action(state, up, 0.0, -np.ones(len(far))), act)
+        return np.where(there[:, None], self.action(state, up, 0.0, -np.ones(len(cube))), act)

@@ -27,7 +27,7 @@ class Press(Task):
         placement.fixture[:] = code(self.fixture)
         placement.fixture_size = size
         placement.p_fixture = self.on_table(u[:, 0:2], difficulty, 0 * size)
-        placement.yaw_goal = placement.yaw_fixture = self.yaw(u[:, 2], difficulty)
+        placement.yaw_goal = placement.yaw_fixture = 0.5 * self.yaw(u[:, 2], difficulty)
         placement.half[:, PART] = cap[:, 1, 0]
         placement.stretch[:, PART] = cap[:, 1, 2] / cap[:, 1, 0]
         placement.p_object[:, PART] = placement.p_fixture + cap[:, 0]
