@@ -29,7 +29,7 @@ from daytwo.believing import Believing
 from daytwo.curricula.attempts import AT_ONCE, EXAM
 from daytwo.curricula.continual import bootstrap
 from daytwo.curricula.examples import count, worked_examples
-from daytwo.curricula.textbook import Textbook, load_textbook
+from daytwo.curricula.textbook import Chapter, Textbook, load_textbook
 from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
 from daytwo.curricula.wilson import wilson
 from daytwo.estimating import Estimating, teach_estimator
@@ -41,7 +41,7 @@ from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.vec_env import BatchVecEnv
 from daytwo.sim.world import World
 
-BOOK = "adapt"
+TASKS = ("push", "place", "stack", "press", "insert")
 TRIALS, QUICK_TRIALS = 200, 100  # of each task
 UPDATES, QUICK_UPDATES = 20_000, 8_000  # of practice
 SIMULATIONS = 128
@@ -51,7 +51,7 @@ Success = Mapping[str, NDArray[np.bool_]]  # who -> (trials, attempts)
 
 def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     """Every seed's study and trials; a quick run takes one seed and studies shorter."""
-    console, book = Console(stderr=True), load_textbook(BOOK)
+    console, book = Console(stderr=True), excerpt(load_textbook("tabletop"), TASKS)
     arm, tasks = load_arm(book.arm), book.tasks
     assert book.context is not None
     assert book.exam_context is not None
@@ -103,6 +103,13 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     }
 
 
+def excerpt(book: Textbook, tasks: Sequence[str]) -> Textbook:
+    """A textbook's exercises of some tasks, in one chapter."""
+    chosen = tuple(each for _, each in book.exercises() if each.task in tasks)
+    chapter = Chapter(name="all", exercises=chosen)
+    return book.model_copy(update={"chapters": (chapter,), "held_out": ()})
+
+
 def study(
     arm: Arm, book: Textbook, updates: int, seed: int, blind: bool
 ) -> tuple[Learner, dict[str, int]]:
@@ -116,9 +123,7 @@ def study(
     return learner, dict(count(examples))
 
 
-def figures(
-    by_who: Success, task: NDArray[np.int64], tasks: Sequence[str]
-) -> dict[str, Any]:
+def figures(by_who: Success, task: NDArray[np.int64], tasks: Sequence[str]) -> dict[str, Any]:
     """What is reported of success (m, attempts) by who acted.
 
     Args:
@@ -126,13 +131,7 @@ def figures(
         task: of each trial, (m,).
         tasks: their names.
     """
-    at = {
-        who: {
-            name: [_interval(success[task == i, k]) for k in range(ATTEMPTS)]
-            for i, name in enumerate(tasks)
-        }
-        for who, success in by_who.items()
-    }
+    at = {who: success_at(success, task, tasks) for who, success in by_who.items()}
     last = {who: success[:, -1].astype(float) for who, success in by_who.items()}
     carried = by_who["carried"].astype(float)
     gain = carried[:, -1] - carried[:, 0]
@@ -159,6 +158,16 @@ def figures(
             "mean": round(_closed(last), 3), "interval": [round(low, 3), round(high, 3)],
         },
     }  # fmt: skip
+
+
+def success_at(
+    success: NDArray[np.bool_], task: NDArray[np.int64], tasks: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """By task the success at each attempt with its interval, from (m, attempts)."""
+    return {
+        name: [_interval(success[task == i, k]) for k in range(success.shape[1])]
+        for i, name in enumerate(tasks)
+    }
 
 
 def _closed(last: Mapping[str, NDArray[np.float64]]) -> float:

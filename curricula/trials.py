@@ -58,9 +58,7 @@ class Trials:
 class Adaptive(Protocol):
     """Who acts, and carries what was felt from attempt to attempt."""
 
-    def __call__(
-        self, world: World, observation: NDArray[np.float32]
-    ) -> NDArray[np.floating]:
+    def __call__(self, world: World, observation: NDArray[np.float32]) -> NDArray[np.floating]:
         """Actions (n, a) for observations (n, o)."""
         ...
 

@@ -15,7 +15,7 @@ from daytwo.run_folder import write_json
 
 NAMES = (
     *("sim", "update", "learn", "teacher", "continual", "daytwo", "memory", "crash"),
-    *("bus", "governor", "loop", "faults", "twin_day"),
+    *("bus", "governor", "loop", "faults", "twin_day", "adapt", "twin"),
 )
 RESULTS = Path(daytwo.benchmarks.__file__).resolve().parent / "results"
 

@@ -8,6 +8,7 @@ import pybullet
 from daytwo.sim.fixtures import FIXTURES, Array, seen_part, turned
 from daytwo.sim.tasks.base import Placement
 
+
 class BulletFixture:
     """The fixture of one exercise.
 

@@ -76,7 +76,9 @@ PHYSICAL: dict[str, tuple[float, float]] = {
     "mass": (0.1, 10.0),
     "friction": (0.1, 3.0),
     "com": (-0.6, 0.6),
-    **dict.fromkeys(("target_x", "target_y", "camera_x", "camera_y", "camera_z"), (-_WRONG, _WRONG)),
+    **dict.fromkeys(
+        ("target_x", "target_y", "camera_x", "camera_y", "camera_z"), (-_WRONG, _WRONG)
+    ),
     "target_yaw": (-0.35, 0.35),
     "noise": (0.0, 0.02),
 }

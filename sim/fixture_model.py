@@ -157,7 +157,10 @@ class _Kind:
             self.q, self.v = int(joint.qposadr[0]), int(joint.dofadr[0])
         self._groups = []
         least, greatest = fixture.sizes
-        for name, boxes in ((fixture.name, fixture.fixed), (f"{fixture.name}_part", fixture.moving)):
+        for name, boxes in (
+            (fixture.name, fixture.fixed),
+            (f"{fixture.name}_part", fixture.moving),
+        ):
             if boxes is not None:
                 m = boxes(np.zeros(1)).shape[1]
                 geoms = np.array([model.geom(f"{name}{i}").id for i in range(m)])

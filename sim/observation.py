@@ -94,9 +94,7 @@ def observe(
     return obs
 
 
-def uncorrected(
-    obs: NDArray[np.float32], correction: NDArray[np.float64]
-) -> NDArray[np.float32]:
+def uncorrected(obs: NDArray[np.float32], correction: NDArray[np.float64]) -> NDArray[np.float32]:
     """Observations (n, OBS_DIM) as they were told, before a correction (n, 6) was taken off:
     camera x, y, z [m], target x, y [m] and yaw [rad].
     """

@@ -189,7 +189,9 @@ class SimulatedDriver(ArmDriver):
         self._hidden = hidden = self.context
         engine.pose_offset[0] = hidden.pose_offset
         factors = ("friction", "mass", "stiffness", "damping")
-        context = Context.nominal(1, **{name: np.array([getattr(hidden, name)]) for name in factors})
+        context = Context.nominal(
+            1, **{name: np.array([getattr(hidden, name)]) for name in factors}
+        )
         self._waiting.clear()
         self._target = np.append(q, 1.0)
         engine.reset(np.array([0]), q[None], placement, context)

@@ -79,7 +79,9 @@ class Insert(Task):
         carried = goal - peg
         level = np.linalg.norm(carried[:, :2], axis=1)
         bottom = peg[:, 2] - HALF_Z
-        turn = np.where(bottom > 0.01, wrap(state.yaw_goal - state.yaw_object[:, 0], np.pi / 2), 0.0)
+        turn = np.where(
+            bottom > 0.01, wrap(state.yaw_goal - state.yaw_object[:, 0], np.pi / 2), 0.0
+        )
         over = state.p_ee + carried
         gap = bottom - RIM
         rising = (level > 0.02) & (gap < 0.010)

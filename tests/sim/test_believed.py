@@ -60,9 +60,7 @@ def test_who_believes_the_truth_sees_what_is_right() -> None:
     other.reset(HERE, [0], [0.5], [5], Context.nominal(1))
     for _ in range(3):
         other.step(np.full((1, 5), 0.2))
-    np.testing.assert_allclose(
-        made.observe()[0, :OBS_DIM], other.observe()[0, :OBS_DIM], atol=1e-6
-    )
+    np.testing.assert_allclose(made.observe()[0, :OBS_DIM], other.observe()[0, :OBS_DIM], atol=1e-6)
 
 
 def test_what_was_told_can_be_had_back() -> None:
