@@ -1,4 +1,4 @@
-"""Trials: K attempts under one hidden context, objects laid out anew for each, belief carried on."""
+"""Trials: K attempts under one hidden context, each laid out anew, the belief carried on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Acts by a policy on what an estimator believes, and carries the belief from attempt to attempt."""
+"""Acts by a policy on what is believed, and carries the belief from attempt to attempt."""
 
 from __future__ import annotations
 

@@ -292,7 +292,7 @@ class World:
         )
 
     def _delayed(self, q_target: Array, gripper: Array) -> tuple[Array, Array]:
-        """What reaches the servos now: joint targets (n, dof) and gripper (n,), 0 shut .. 1 open."""
+        """What reaches the servos now: joint targets (n, dof), gripper (n,) 0 shut .. 1 open."""
         self._waiting[:, 1:] = self._waiting[:, :-1]
         self._waiting[:, 0, :-1], self._waiting[:, 0, -1] = q_target, (gripper + 1) / 2
         now = self._waiting[np.arange(self.n), self.context.delay.astype(np.int64)]

@@ -1,4 +1,4 @@
-"""Who acts on beliefs: what is carried from attempt to attempt, what is wiped, and what is given."""
+"""Who acts on beliefs: what is carried on from attempt to attempt, wiped, or given."""
 
 from __future__ import annotations
 
