@@ -2,6 +2,8 @@
 
     python examples/first_motion.py --arm so101 --driver feetech --port /dev/ttyACM0
     python examples/first_motion.py --arm ur5e --driver ur --host emulated
+    python examples/first_motion.py --arm ur5e --driver ros2_control \
+        --controller /scaled_joint_trajectory_controller/joint_trajectory
 
 Stand beside the emergency stop. Ctrl-C brings the arm to rest and lets go of it.
 """
@@ -25,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--arm", required=True)
     parser.add_argument("--driver", required=True)
-    for name in ("port", "host", "calibration", "gripper"):
+    for name in ("port", "host", "calibration", "gripper", "controller", "joint_states"):
         parser.add_argument(f"--{name}")
     given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
     arm_name, driver = given.pop("arm"), given.pop("driver")

@@ -151,7 +151,8 @@ class DriverEngine:
         i = int(ages.argmax()) if len(ages) else 0
         if not len(ages) or ages[i] <= OLDEST_SEEN:
             return ""
-        return f"object {i} was last seen {ages[i]:.2f} s ago; at most {OLDEST_SEEN:.3f} s are accepted"
+        limit = f"at most {OLDEST_SEEN:.3f} s are accepted"
+        return f"object {i} was last seen {ages[i]:.2f} s ago; {limit}"
 
     def _pause(self, late: str) -> None:
         """Stand until every object is seen again.

@@ -132,13 +132,17 @@ def decided(path: Path) -> bool:
     if not path.exists() or (path.is_file() and not path.stat().st_size):
         return False
     try:
-        return bool(len(read_decisions(path)[1]))
+        return bool(len(read_decisions(path, most=2)[1]))  # one of them may have been under way
     except InputError as error:
         raise InputError(f"{error}; it is not overwritten, give another place") from error
 
 
-def read_decisions(path: Path) -> tuple[list[str], NDArray[np.void]]:
+def read_decisions(path: Path, most: int | None = None) -> tuple[list[str], NDArray[np.void]]:
     """Joint names, and what is kept, oldest first; while it is written, too.
+
+    Args:
+        path: the file.
+        most: rows that are looked at, from where the file begins; None for all.
 
     Raises:
         InputError: there is no such log.
@@ -147,7 +151,8 @@ def read_decisions(path: Path) -> tuple[list[str], NDArray[np.void]]:
         head = json.loads(path.open("rb").read(PAGE))
         if head["format"] != FORMAT:
             raise ValueError(f"format {head['format']}, this software reads {FORMAT}")
-        rows = np.fromfile(path, _row(len(head["names"])), head["rows"], offset=PAGE)
+        n = head["rows"] if most is None else min(most, head["rows"])
+        rows = np.fromfile(path, _row(len(head["names"])), n, offset=PAGE)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"log {path}: not a governor's: {error}") from error
     rows = rows[rows["number"] > 0]

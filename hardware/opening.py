@@ -9,11 +9,21 @@ from typing import Any, Literal
 from daytwo.errors import InputError
 from daytwo.hardware.calibrations import calibration_of
 from daytwo.hardware.driver import ArmDriver
+from daytwo.hardware.from_ros import from_ros
 from daytwo.hardware.objects import ObjectSource
 from daytwo.sim.arms import Arm
 
 EMULATED = "emulated"  # the port or host of whoever has no arm
-DRIVERS = ("twin", "mujoco", "feetech", "dynamixel", "ur", "xarm", "franka")
+DRIVERS = (
+    "twin",
+    "mujoco",
+    "feetech",
+    "dynamixel",
+    "ur",
+    "xarm",
+    "franka",
+    "ros2_control",
+)
 SIMULATED = ("twin", "mujoco")
 
 Gripper = Literal["none", "robotiq"]
@@ -70,7 +80,7 @@ def open_arm(
 
     Raises:
         InputError: there is no such driver or setting, one is missing or wrong, or the maker's
-            client is not installed.
+            client or ROS 2 is not there.
     """
     check_settings(name, arm, settings)
     made = _makers(arm)[name](**settings)
@@ -120,6 +130,17 @@ def _makers(arm: Arm) -> dict[str, Callable[..., ArmDriver]]:
 
         return FrankaDriver(arm, host)
 
+    def ros2_control(
+        controller: str = "/joint_trajectory_controller/joint_trajectory",
+        joint_states: str = "/joint_states",
+        gripper: str = "none",
+        host: str = "",
+        domain: int | None = None,
+    ) -> ArmDriver:
+        driver = from_ros("ros2_control").Ros2ControlDriver
+        made: ArmDriver = driver(arm, controller, joint_states, gripper, host, domain)
+        return made
+
     return {
         "twin": twin,
         "mujoco": mujoco,
@@ -128,4 +149,5 @@ def _makers(arm: Arm) -> dict[str, Callable[..., ArmDriver]]:
         "ur": ur,
         "xarm": xarm,
         "franka": franka,
+        "ros2_control": ros2_control,
     }

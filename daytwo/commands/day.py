@@ -31,7 +31,10 @@ def begin(
 def deploy(
     task: Annotated[str, typer.Argument(help="What to attempt, e.g. pick.")],
     driver: Annotated[
-        str, typer.Option(help="twin (another physics engine), feetech, dynamixel, ur, xarm, ...")
+        str,
+        typer.Option(
+            help="twin (another physics engine), feetech, dynamixel, ur, ros2_control, ..."
+        ),
     ] = "twin",
     port: Annotated[
         str | None, typer.Option(help="Serial port of the servos, or 'emulated'.")
@@ -43,7 +46,8 @@ def deploy(
         Path | None, typer.Option(help="File [where `daytwo calibrate` kept it].")
     ] = None,
     gripper: Annotated[
-        str | None, typer.Option(help="At a UR: robotiq; at an xArm: xarm; or none.")
+        str | None,
+        typer.Option(help="UR: robotiq; xArm: xarm; ros2_control: with_arm or a topic; none."),
     ] = None,
     attempts: Annotated[int, typer.Option(min=1, help="Attempts, learning between them.")] = 5,
     memory: Memory = DEFAULT,

@@ -94,7 +94,7 @@ class Control:
 @contextlib.contextmanager
 def launched(
     name: str, arm: str, plant: str = "lag", program: str = "daytwo.hardware.emulators"
-) -> Iterator[tuple[str, Control]]:
+) -> Iterator[tuple[Any, Control]]:
     """Start an emulator's process, and end it: where to connect, and its control socket.
 
     Args:

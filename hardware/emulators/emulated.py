@@ -23,11 +23,18 @@ from daytwo.sim.arms import load_arm
 
 PATIENT = GovernorConfig(misses=20, overruns=20)
 # An emulator's answers are as late as its machine is busy, which is no fault of an arm.
-PLACES: Mapping[str, str] = {"feetech": "port", "dynamixel": "port", "ur": "host", "xarm": "host"}
-# By driver: the setting that says where its arm is.
+PLACES: Mapping[str, str] = {
+    "feetech": "port",
+    "dynamixel": "port",
+    "ur": "host",
+    "xarm": "host",
+    "ros2_control": "host",
+}  # by driver: the setting that says where its arm is
+ADDRESSES: Mapping[str, str] = {"ros2_control": "domain"}  # where an emulator is found by another
 BESIDE: Mapping[str, dict[str, Any]] = {
     "ur": {"gripper": "robotiq"},
     "xarm": {"gripper": "xarm", "port": PORT},
+    "ros2_control": {"gripper": "/gripper_controller/joint_trajectory"},
 }
 
 
@@ -52,6 +59,7 @@ def emulated(
         known = ", ".join(f"{name} (--{where})" for name, where in PLACES.items())
         raise InputError(f"driver '{driver}': there is no such emulator; there are: {known}")
     given = {**BESIDE.get(driver, {}), **settings}
+    del given[place]
     with (
         tempfile.TemporaryDirectory(prefix="daytwo-") as folder,
         launched(driver, arm, "twin") as (address, control),
@@ -60,4 +68,4 @@ def emulated(
             path = Path(folder, "calibration.json")
             nominal(load_arm(arm)).save(path)
             given["calibration"] = str(path)
-        yield {**given, place: address}, EmulatedScene(control)
+        yield {**given, ADDRESSES.get(driver, place): address}, EmulatedScene(control)

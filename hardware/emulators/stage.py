@@ -44,6 +44,7 @@ from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.emulators.shared_twin import SharedTwin
 from daytwo.hardware.emulators.ur import URController
 from daytwo.hardware.emulators.xarm import XArmController
+from daytwo.hardware.from_ros import from_ros
 from daytwo.hardware.hurry import BETWEEN, hurry
 from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.tasks.base import Placement
@@ -56,7 +57,7 @@ class Emulator(Protocol):
     """What every emulator has; a context manager that answers while it is open."""
 
     @property
-    def address(self) -> str: ...  # where to connect
+    def address(self) -> str | int: ...  # where to connect
     @property
     def faults(self) -> Any: ...  # a dataclass
     @property
@@ -71,6 +72,11 @@ class Emulator(Protocol):
     ) -> None: ...
 
 
+def _ros2_control(arm: Arm, plant: ArmDriver) -> Emulator:
+    made: Emulator = from_ros("emulated_control").EmulatedControl(arm, plant)
+    return made
+
+
 EMULATORS: Mapping[str, Callable[[Arm, ArmDriver], Emulator]] = {
     "feetech": FeetechEmulator,
     "dynamixel": DynamixelEmulator,
@@ -78,6 +84,7 @@ EMULATORS: Mapping[str, Callable[[Arm, ArmDriver], Emulator]] = {
     "dynamixel-fresh": partial(DynamixelEmulator, fresh=True),
     "ur": URController,
     "xarm": XArmController,
+    "ros2_control": _ros2_control,
 }
 PLANTS: Mapping[str, Callable[[Arm], ArmDriver]] = {"lag": LagArm, "twin": SharedTwin}
 
@@ -207,7 +214,8 @@ def perform(name: str, arm: str, plant: str, parent: int) -> None:
         watched = -1
     if os.getppid() != parent:  # it has ended; its number may be another's now
         raise InputError(f"process {parent}, which it belongs to, is gone")
-    # Engines print: to standard error, so that one line is ours alone, and nobody has to read on.
+    # Engines and middleware print: to standard error, so that one line is ours alone, and nobody
+    # has to read on.
     told = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     sys.setswitchinterval(SWITCH)

@@ -222,7 +222,7 @@ def test_objects_that_are_not_seen_for_a_while_are_told_of(
         seen = Blinking(arm, source)
         deploy(keep, arm, seen, "twin", "pick", 1, identifier=identifier)
     first, second = (record.getMessage() for record in caplog.records)
-    assert "object 0 was last seen 0.2" in first
+    assert "object 0 was last seen 0.1" in first
     assert "all objects are seen again" in second
 
 

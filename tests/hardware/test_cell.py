@@ -224,7 +224,7 @@ def test_while_an_object_is_not_seen_the_arm_stands_and_no_step_passes() -> None
         assert len(made) == steps
         assert twin.now() == pytest.approx(steps / 20 + 2.3, abs=0.2)
     assert [text.split(" ago")[0].split(" after")[0] for text in said] == [
-        "object 0 was last seen 0.20 s",
+        "object 0 was last seen 0.15 s",
         "all objects are seen again",
     ]
     assert np.ptp(np.array(stood[:30]), axis=0).max() < 1e-3
@@ -246,7 +246,7 @@ def test_an_object_that_is_not_seen_again_ends_the_attempt() -> None:
         match = "object 0 was last seen 1.*; the arm waited for 1 s"
         with pytest.raises(DriverError, match=match):
             cell.attempt(lambda *_: np.ones((1, 5)), "pick", 0.5, 1)
-        assert twin.now() == pytest.approx(1.8, abs=0.1)
+        assert twin.now() == pytest.approx(1.75, abs=0.1)
         twin.lost = ""
         assert standing(twin)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,7 +36,7 @@ def test_every_driver_opens_without_its_arm(calibration: str) -> None:
     servos = {"port": "/dev/null", "calibration": calibration}
     settings = {"feetech": servos, "dynamixel": servos}
     arms = {"feetech": "so101", "dynamixel": "so101", "ur": "ur5e"}
-    for name in DRIVERS:
+    for name in set(DRIVERS) - {"ros2_control"}:  # it needs ROS 2: tests/ros/test_ros2_control.py
         given = settings.get(name, {} if name in ("twin", "mujoco") else {"host": "127.0.0.1"})
         made, scene = open_arm(name, load_arm(arms.get(name, "panda")), given)
         assert isinstance(made, ArmDriver)
@@ -56,6 +58,30 @@ def test_every_driver_opens_without_its_arm(calibration: str) -> None:
 def test_what_cannot_be_opened_says_why(name: str, settings: dict, why: str) -> None:
     with pytest.raises(InputError, match=why):
         open_arm(name, load_arm("ur5e" if name == "ur" else "so101"), settings)
+
+
+@pytest.mark.parametrize(
+    ("missing", "why"),
+    [
+        (
+            "daytwo_ros",
+            r"daytwo_ros is not found; build the workspace \(make ros\) and: source ros_",
+        ),
+        ("rclpy", "rclpy is not found; `make ros` installs ROS 2, or source your own"),
+    ],
+)
+def test_what_needs_ros_says_what_of_it_is_missing(
+    missing: str, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in [n for n in sys.modules if n.partition(".")[0] == "daytwo_ros"]:
+        monkeypatch.delitem(sys.modules, name)
+    if missing == "rclpy":
+        (tmp_path / "daytwo_ros").mkdir()
+        (tmp_path / "daytwo_ros" / "ros2_control.py").write_text("import rclpy\n")
+        monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(InputError, match=f"^ros2_control: {why}"):
+        open_arm("ros2_control", load_arm("panda"), {})
 
 
 @pytest.mark.slow

@@ -55,6 +55,14 @@ def environment() -> Iterator[dict[str, str]]:
             os.environ.update(before)
 
 
+@pytest.fixture(scope="module")
+def sourced(environment: dict[str, str]) -> Iterator[None]:
+    """What this process starts finds the built workspace, though not by `start`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", environment["PYTHONPATH"])
+        yield
+
+
 def _starter(environment: dict[str, str]) -> Iterator[Start]:
     """Start a Python file of this folder, or any command, as a node's process."""
     running: list[subprocess.Popen[str]] = []

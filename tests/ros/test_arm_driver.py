@@ -259,7 +259,7 @@ def test_its_whole_life_in_order(start, spun, tmp_path) -> None:
 
     assert driver.change(Transition.TRANSITION_ACTIVATE)
     driver.wait("hold")
-    assert (tmp_path / "decisions.before").exists()
+    assert (tmp_path / "decisions.1").exists()
     pid = governor(driver)
     process.terminate()
     _, said = process.communicate(timeout=10)
@@ -362,6 +362,7 @@ def test_decisions_are_kept_in_the_memory(start, spun, tmp_path) -> None:
     process = start(*executable("arm_driver", "/kept", autostart="true", memory=tmp_path))
     driver = DriverClient(spun, "/kept", ARM)
     driver.wait("hold")
+    until(lambda: len(read_decisions(tmp_path / "decisions")[1]) > 10, "decisions are kept")
     process.terminate()
     process.communicate(timeout=10)
     assert len(read_decisions(tmp_path / "decisions")[1]) > 10

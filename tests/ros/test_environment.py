@@ -1,5 +1,6 @@
 """What the shipped settings are for: nobody hears the robot from outside, nobody waits for it."""
 
+import os
 import socket
 import sys
 import time
@@ -17,7 +18,13 @@ from workspace import INSTALL
 
 from daytwo.errors import InputError
 from daytwo_msgs.msg import ArmCommand
-from daytwo_ros.environment import BOOTSTRAPPED, free_domain, node_environment, on_loopback
+from daytwo_ros.environment import (
+    BOOTSTRAPPED,
+    free_domain,
+    node_environment,
+    on_loopback,
+    settle,
+)
 from daytwo_ros.qos import COMMAND
 
 
@@ -110,6 +117,22 @@ def test_who_wants_to_be_heard_elsewhere_says_so() -> None:
     assert on_loopback(profile, {"PATH": "/bin"}) == both
     said = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET", "FASTRTPS_DEFAULT_PROFILES_FILE": ""}
     assert on_loopback(profile, said) == {}
+
+
+def test_a_process_of_its_own_stays_on_this_machine_unless_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environ = {"AMENT_PREFIX_PATH": f"/nowhere:{INSTALL}"}
+    monkeypatch.setattr(os, "environ", environ)
+    settle("192.0.2.7")
+    assert environ.pop("ROS_STATIC_PEERS") == "192.0.2.7"
+    assert "ROS_AUTOMATIC_DISCOVERY_RANGE" not in environ
+    settle()
+    assert environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
+    assert Path(environ["FASTRTPS_DEFAULT_PROFILES_FILE"]).is_file()
+    environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SUBNET"
+    settle()
+    assert environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "SUBNET"
 
 
 def test_a_workspace_that_was_not_built_is_named(tmp_path: Path) -> None:

@@ -22,7 +22,12 @@ SHIPPED = sorted((INSTALL / "share" / "daytwo_bringup" / "config").glob("*.yaml"
 
 
 def test_there_is_one_an_arm() -> None:
-    assert {path.stem for path in SHIPPED} == {*ARMS, "so101_feetech", "ur5e_ur"}
+    assert {path.stem for path in SHIPPED} == {
+        *ARMS,
+        "so101_feetech",
+        "ur5e_ur",
+        "ur5e_ros2_control",
+    }
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=[path.stem for path in SHIPPED])

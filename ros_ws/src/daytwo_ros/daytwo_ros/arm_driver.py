@@ -26,7 +26,6 @@ from std_srvs.srv import Trigger
 
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.announced import Announcer
-from daytwo.hardware.decisions import read_decisions
 from daytwo.hardware.governor import GovernorConfig, State
 from daytwo.hardware.guarded import NEWS, START, GuardProcess, Link
 from daytwo.hardware.hurry import BETWEEN, go_first
@@ -173,11 +172,6 @@ class ArmDriverNode(SteadyLifecycleNode):
         log = self._log()
 
         def start() -> GuardProcess:
-            try:  # what the one before did, if it did anything
-                if log is not None and log.exists() and len(read_decisions(log)[1]):
-                    log.replace(log.with_name(f"{log.name}.before"))
-            except OSError as error:
-                raise InputError(f"log {log}: {error.strerror}; give a writable place") from error
             return GuardProcess(self._value("arm"), driver, settings, log, socket, wait=False)
 
         return arm, start

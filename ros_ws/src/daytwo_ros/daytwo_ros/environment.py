@@ -64,6 +64,21 @@ def on_loopback(profile: Path, base: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if name not in base}
 
 
+def settle(host: str = "") -> None:
+    """Before this process joins a graph: what was not said otherwise stays on this machine.
+
+    Args:
+        host: address of another machine to find nodes on, too.
+    """
+    if host:
+        os.environ["ROS_STATIC_PEERS"] = host
+        return
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        if prefix and (profile := Path(prefix, PROFILE)).is_file():
+            os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profile))
+
+
 @contextmanager
 def free_domain() -> Iterator[int]:
     """Yield a ROS domain id that nobody else on this machine has got from here meanwhile.

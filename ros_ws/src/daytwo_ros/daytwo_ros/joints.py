@@ -13,6 +13,8 @@ from daytwo.hardware.wire import reading_of
 from daytwo.sim.arms import Arm, Gripper
 from daytwo_ros.stamps import Clocks
 
+RETOLD = "daytwo"  # frame_id of what is told again, lest whoever measures takes it for measured
+
 
 class Joints:
     """Makes messages of what is newly measured.
@@ -53,6 +55,7 @@ class Joints:
             self._opening = reading.opening
         self._stamp = reading.stamp
         told = JointState(name=names, position=positions, velocity=velocities)
+        told.header.frame_id = RETOLD
         told.header.stamp = clocks.message(state["stamp"] - float(reading.age_s[valid].max()))
         return told
 
