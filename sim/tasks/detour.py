@@ -11,7 +11,7 @@ from daytwo.sim.state import Array, State
 from daytwo.sim.tasks.base import Placement
 from daytwo.sim.tasks.push import Push
 
-PAST = 0.075  # [m] beyond the block
+PAST = 0.08  # [m] beyond the block
 ROOM = 0.25  # [m] the least depth of a workspace in which there is a way past the block
 
 
@@ -19,7 +19,7 @@ class Detour(Push):
     """A heavy block, object 1, stands in the straight way. At the end the arm lets go and leaves."""
 
     name = "detour"
-    horizon = 165
+    horizon = 180
     n_objects = 2
     descriptor = descriptor("object_at_goal", "released", forbidden=("lifted",))
 

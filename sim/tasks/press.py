@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from daytwo.errors import InputError
+from daytwo.sim.arms import Arm
 from daytwo.sim.fixtures import BUTTON, BUTTON_RIM, CAP_SHUT, CAP_WIDE, PART, code
 from daytwo.sim.predicates import descriptor, distance
 from daytwo.sim.state import Array, State, goal_yaw_error
@@ -18,6 +20,14 @@ class Press(Task):
     n_objects = 2
     fixture = "button"
     descriptor = descriptor("pressed")
+
+    def __init__(self, arm: Arm) -> None:
+        super().__init__(arm)
+        if len(arm.gripper.joints) != 2:
+            raise InputError(
+                f"task 'press' needs a gripper with two fingers, whose shut tips fit the button's "
+                f"well; arm '{arm.name}' has gripper.joints = {arm.gripper.joints}"
+            )
 
     def place(self, u: Array, difficulty: Array, p_ee: Array) -> Placement:
         placement = Placement.empty(len(u))
