@@ -72,7 +72,9 @@ class Scene:
         laid = placement or {}
         halves = (laid.get("half") or [[]])[0]
         stretches = (laid.get("stretch") or [[1.0] * len(halves)])[0]
-        sizes = [(float(h or 0.0), float(h or 0.0) * s) for h, s in zip(halves, stretches, strict=True)]
+        sizes = [
+            (float(h or 0.0), float(h or 0.0) * s) for h, s in zip(halves, stretches, strict=True)
+        ]
         self._make_cubes(sizes[: len(objects["p"])])
         self._show_fixture(laid)
         for i, cube in enumerate(self._cubes):
@@ -134,7 +136,7 @@ class Scene:
                     (132, 143, 158),
                     tuple(2 * half),
                     wxyz=turn,
-                    position=np.asarray(p) + turned(centre, np.float64(yaw)),
+                    position=np.asarray(p) + turned(centre, np.asarray(yaw)),
                 )
             )
 
@@ -146,7 +148,9 @@ class Scene:
                 cube.remove()
         self._sizes = sizes
         self._cubes = [
-            self._scene.add_box(f"/object{i}", OBJECTS[i % len(OBJECTS)], (2 * half, 2 * half, 2 * z))
+            self._scene.add_box(
+                f"/object{i}", OBJECTS[i % len(OBJECTS)], (2 * half, 2 * half, 2 * z)
+            )
             if half > 0
             else None
             for i, (half, z) in enumerate(sizes)

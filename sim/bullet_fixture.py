@@ -10,6 +10,7 @@ import pybullet
 from daytwo.sim.fixtures import FIXTURES, Array, Fixture, seen_part, turned
 from daytwo.sim.tasks.base import Placement
 
+
 class BulletFixture:
     """The fixture of one exercise.
 
@@ -97,7 +98,8 @@ class BulletFixture:
 def _urdf(fixture: Fixture, size: Array) -> str:
     """The part of one fixture, on its slide."""
     slide = fixture.slide
-    assert slide is not None and fixture.moving is not None
+    assert slide is not None
+    assert fixture.moving is not None
     boxes = "".join(
         f'<collision><origin xyz="{_numbers(centre)}"/>'
         f'<geometry><box size="{_numbers(2 * half)}"/></geometry></collision>'

@@ -160,5 +160,6 @@ def seen_part(name: str, size: Array, slid: Array) -> Array:
     Half-sizes are `moving(size)[:, 0, 1]`.
     """
     fixture = FIXTURES[int(code(name)) - 1]
-    assert fixture.moving is not None and fixture.slide is not None
+    assert fixture.moving is not None
+    assert fixture.slide is not None
     return fixture.moving(size)[:, 0, 0] + slid[:, None] * np.asarray(fixture.slide.axis)

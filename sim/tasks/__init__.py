@@ -20,7 +20,22 @@ from daytwo.sim.tasks.top import Top
 from daytwo.sim.tasks.unstack import Unstack
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Reach, Push, Pick, Place, Unstack, Stack, Insert, Press, Open, Close, Stow, Top, Detour)
+    task.name: task
+    for task in (
+        Reach,
+        Push,
+        Pick,
+        Place,
+        Unstack,
+        Stack,
+        Insert,
+        Press,
+        Open,
+        Close,
+        Stow,
+        Top,
+        Detour,
+    )
 }
 
 

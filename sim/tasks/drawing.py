@@ -1,4 +1,4 @@
-"""What open, close and stow share: where a drawer stands, and an expert that moves it by its handle."""
+"""What open, close and stow share: a drawer, and an expert that moves it by its handle."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from daytwo.errors import InputError
 from daytwo.sim.arms import Arm
-from daytwo.sim.fixtures import DRAWER, BAR, PART, WIDTH, code, turned
+from daytwo.sim.fixtures import BAR, DRAWER, PART, WIDTH, code, turned
 from daytwo.sim.predicates import distance
 from daytwo.sim.state import Array, State, goal_yaw_error
 from daytwo.sim.tasks.base import Placement, Task, nearness
@@ -31,7 +31,7 @@ class DrawerTask(Task):
             )
 
     def drawer(self, placement: Placement, p: Array, yaw: Array, slid: Array) -> None:
-        """Put a drawer into exercises: its front at p (k, 2) [m], pulled out by `slid` (k,) [m]."""
+        """Put in drawers: fronts, when shut, at p (k, 2) [m]; pulled out by `slid` (k,) [m]."""
         placement.fixture[:] = code(self.fixture)
         placement.fixture_size[:] = WIDTH
         placement.p_fixture[:, :2], placement.p_fixture[:, 2] = p, 0.0

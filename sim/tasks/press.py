@@ -31,7 +31,8 @@ class Press(Task):
 
     def place(self, u: Array, difficulty: Array, p_ee: Array) -> Placement:
         placement = Placement.empty(len(u))
-        assert BUTTON.moving is not None and BUTTON.slide is not None
+        assert BUTTON.moving is not None
+        assert BUTTON.slide is not None
         size = CAP_WIDE - difficulty * (CAP_WIDE - CAP_SHUT) * (0.7 + 0.3 * u[:, 3])
         cap = BUTTON.moving(size)[:, 0]
         placement.fixture[:] = code(self.fixture)

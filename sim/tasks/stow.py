@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from daytwo.sim.fixtures import CABINET, DEPTH, FLOOR, BAR, PART, turned
+from daytwo.sim.fixtures import BAR, CABINET, DEPTH, FLOOR, PART, turned
 from daytwo.sim.predicates import descriptor, slid
 from daytwo.sim.state import Array, State
 from daytwo.sim.tasks.base import Placement
@@ -59,7 +59,7 @@ class Stow(DrawerTask, GraspTask):
         # Between the two: rise out of the handle, the fingers still shut.
         low = state.p_ee[:, 2] < loop[:, 2] + 0.04
         in_loop = low & (np.linalg.norm(state.p_ee[:, :2] - loop[:, :2], axis=1) < 0.03)
-        up = state.p_ee + (0.0, 0.0, 0.05)
+        up = state.p_ee + np.array([0.0, 0.0, 0.05])
         leave = self.action(state, up, 0.0, np.full(len(far), -1.0))
         act = np.where(in_loop[:, None], leave, put)
         return np.where((far < WIDE)[:, None], pull, act)

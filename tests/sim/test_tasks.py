@@ -14,15 +14,16 @@ from daytwo.sim.tasks import get_task, task_names
 from daytwo.sim.world import DISCOUNT, SHAPING, World
 
 TOO_BIG = ("open", "close", "stow", "detour")  # for a workspace as shallow as so101's
+REFUSED = (*TOO_BIG, "press")  # by so101
 # A fixture's part keeps level, some keep their size, and a button moves straight down.
-_PART = ("tilt1", "half1")
+_PART = ("tilt1", "half1", "v_object1")
 WIDER = {"detour": 1.05, "stow": 1.05}  # they need most of the workspace even when easy
 FIXED = {"press": ("tilt1", "v_object1"), "open": _PART, "close": _PART, "stow": _PART}
 CASES = [
     (arm, task)
     for arm in arm_names()
     for task in task_names()
-    if not (arm == "so101" and task in TOO_BIG)
+    if not (arm == "so101" and task in REFUSED)
 ]
 PANDA = [case for case in CASES if case[0] == "panda"]
 OTHERS = [pytest.param(*case, marks=pytest.mark.slow) for case in CASES if case not in PANDA]
@@ -164,31 +165,31 @@ def test_an_arm_with_too_little_room_is_refused(task: str) -> None:
         get_task(task, load_arm("so101"))
 
 
-@pytest.mark.parametrize("task", ["insert", "press", "close"])
+@pytest.mark.parametrize("task", ["insert", "press"])
 def test_success_is_judged_by_where_the_fixture_is(task: str) -> None:
-    """A goal that is reported 3 cm off leads the expert astray, and success is not what it says."""
-    world = world_of("panda", task, 32)
-    start(world, difficulty=np.full(32, 0.5))
-    success = np.zeros(32, bool)
-    for _ in range(int(world.horizons[0])):
-        state = world.state.take(np.arange(32))
-        state.p_goal = state.p_goal + (0.0, 0.03, 0.0)
-        success |= world.step(world.tasks[0].expert(state)).success
-    assert success.mean() < 0.2 if task != "close" else success.mean() > 0.8
+    """A goal that is reported 3 cm off leads the expert astray, and it is told so."""
+    assert searched(task, 32, 0.03).mean() < 0.2
 
 
 def test_a_peg_is_searched_for() -> None:
-    """With a goal that is reported 4 mm off, the expert finds the hole in about half of the cases."""
-    world = world_of("panda", "insert", 64)
+    """With a goal that is reported 4 mm off, the expert finds the hole in most cases."""
+    assert searched("insert", 64, 0.004).mean() > 0.4
+
+
+def searched(task: str, n: int, far: float) -> np.ndarray:
+    """Successes (n,) of experts that see their goals `far` [m] beside where they are."""
+    world = world_of("panda", task, n)
     start(world)
-    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, 64)
-    off = 0.004 * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
-    success = np.zeros(64, bool)
+    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, n)
+    off = far * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
+    success, done = np.zeros((2, n), bool)
     for _ in range(int(world.horizons[0])):
-        state = world.state.take(np.arange(64))
+        state = world.state.take(np.arange(n))
         state.p_goal = state.p_goal + off
-        success |= world.step(world.tasks[0].expert(state)).success
-    assert success.mean() > 0.4
+        result = world.step(world.tasks[0].expert(state))
+        success |= result.success & ~done
+        done |= result.terminated | result.truncated
+    return success
 
 
 def test_unknown_task_is_named() -> None:
