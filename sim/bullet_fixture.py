@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import numpy as np
 import pybullet
 
-from daytwo.sim.fixtures import FIXTURES, Array, seen_part, turned
+from daytwo.sim.fixtures import FIXTURES, Array, Fixture, seen_part, turned
 from daytwo.sim.tasks.base import Placement
 
 
@@ -53,46 +55,25 @@ class BulletFixture:
         return self._at(local), quat, turned(dq * axis, self._yaw[0])
 
     def _load_part(self, slid: float) -> None:
-        fixture, client = self._fixture, self._client
-        assert fixture.slide is not None and fixture.moving is not None
-        boxes = fixture.moving(self._size)[0]
-        shape = pybullet.createCollisionShapeArray(
-            [pybullet.GEOM_BOX] * len(boxes),
-            halfExtents=boxes[:, 1].tolist(),
-            collisionFramePositions=boxes[:, 0].tolist(),
-            physicsClientId=client,
-        )
-        self._part = pybullet.createMultiBody(
-            0.0,
-            basePosition=self._p,
-            baseOrientation=self._xyzw(),
-            linkMasses=[fixture.slide.mass],
-            linkCollisionShapeIndices=[shape],
-            linkVisualShapeIndices=[-1],
-            linkPositions=[[0.0, 0.0, 0.0]],
-            linkOrientations=[[0.0, 0.0, 0.0, 1.0]],
-            linkInertialFramePositions=[boxes[:, 0].mean(axis=0).tolist()],
-            linkInertialFrameOrientations=[[0.0, 0.0, 0.0, 1.0]],
-            linkParentIndices=[0],
-            linkJointTypes=[pybullet.JOINT_PRISMATIC],
-            linkJointAxis=[fixture.slide.axis],
-            physicsClientId=client,
-        )
+        slide, client = self._fixture.slide, self._client
+        with tempfile.NamedTemporaryFile("w", suffix=".urdf") as file:
+            file.write(_urdf(self._fixture, self._size))
+            file.flush()
+            self._part = pybullet.loadURDF(
+                file.name, basePosition=self._p, baseOrientation=self._xyzw(), useFixedBase=True,
+                flags=pybullet.URDF_USE_INERTIA_FROM_FILE, physicsClientId=client,
+            )  # fmt: skip
+        assert slide is not None
         self._material(self._part, 0)
-        pybullet.changeDynamics(
-            self._part, 0,
-            jointLowerLimit=0.0, jointUpperLimit=fixture.slide.travel,
-            jointDamping=fixture.slide.damping, physicsClientId=client,
-        )  # fmt: skip
         pybullet.setJointMotorControl2(
             self._part, 0, pybullet.VELOCITY_CONTROL,
-            targetVelocity=0.0, force=fixture.slide.friction, physicsClientId=client,
+            targetVelocity=0.0, force=slide.friction, physicsClientId=client,
         )  # fmt: skip
-        for body in range(pybullet.getNumBodies(client)):  # it touches hand and objects alone
-            other = pybullet.getBodyUniqueId(body, client)
-            if other != self._part and pybullet.getDynamicsInfo(other, -1, client)[0] == 0.0:
-                if pybullet.getNumJoints(other, client) == 0:
-                    pybullet.setCollisionFilterPair(self._part, other, 0, -1, 0, client)
+        for i in range(pybullet.getNumBodies(client)):  # it touches hand and objects alone
+            other = pybullet.getBodyUniqueId(i, client)
+            still = pybullet.getDynamicsInfo(other, -1, client)[0] == 0.0
+            if still and pybullet.getNumJoints(other, client) == 0:
+                pybullet.setCollisionFilterPair(self._part, other, 0, -1, 0, client)
         pybullet.resetJointState(self._part, 0, slid, physicsClientId=client)
 
     def _shape(self, half: Array) -> int:
@@ -112,3 +93,33 @@ class BulletFixture:
 
     def _xyzw(self) -> tuple[float, float, float, float]:
         return 0.0, 0.0, float(np.sin(self._yaw[0] / 2)), float(np.cos(self._yaw[0] / 2))
+
+
+def _urdf(fixture: Fixture, size: Array) -> str:
+    """The part of one fixture, on its slide."""
+    slide = fixture.slide
+    assert slide is not None
+    assert fixture.moving is not None
+    boxes = "".join(
+        f'<collision><origin xyz="{_numbers(centre)}"/>'
+        f'<geometry><box size="{_numbers(2 * half)}"/></geometry></collision>'
+        for centre, half in fixture.moving(size)[0]
+    )
+    inertia = '<inertia ixx="1e-4" iyy="1e-4" izz="1e-4" ixy="0" ixz="0" iyz="0"/>'
+    return f"""<robot name="{fixture.name}">
+  <link name="base"><inertial><mass value="1"/>{inertia}</inertial></link>
+  <link name="part">
+    <inertial><mass value="{slide.mass}"/>{inertia}</inertial>
+    {boxes}
+  </link>
+  <joint name="slide" type="prismatic">
+    <parent link="base"/><child link="part"/>
+    <axis xyz="{_numbers(slide.axis)}"/>
+    <limit lower="0" upper="{slide.travel}" effort="100" velocity="10"/>
+    <dynamics damping="{slide.damping}" friction="0"/>
+  </joint>
+</robot>"""
+
+
+def _numbers(values: Array | tuple[float, ...]) -> str:
+    return " ".join(f"{value:.6f}" for value in values)

@@ -32,7 +32,8 @@ def add_fixtures(spec: mujoco.MjSpec, names: Sequence[str], contype: int, affini
 
 def _part(base: mujoco.MjsBody, fixture: Fixture, contype: int, affinity: int) -> None:
     slide, name = fixture.slide, f"{fixture.name}_part"
-    assert slide is not None and fixture.moving is not None
+    assert slide is not None
+    assert fixture.moving is not None
     part = base.add_body(name=name, gravcomp=1.0)
     part.mass, part.inertia, part.explicitinertial = slide.mass, (1e-4,) * 3, True
     joint = part.add_joint(
@@ -150,7 +151,7 @@ class _Kind:
         self.fixture, self.code = fixture, code(fixture.name)
         self._mocap = model.body(fixture.name).mocapid[0]
         self._mocap_pos, self._mocap_quat = batch.bind("mocap_pos"), batch.bind("mocap_quat")
-        self._parked = np.asarray(_PARKED) + (0.0, 0.6 * self.code, 0.0)
+        self._parked = np.asarray(_PARKED) + np.array([0.0, 0.6 * self.code, 0.0])
         self.q = self.v = -1
         if fixture.slide is not None:
             joint = model.joint(f"{fixture.name}_part")

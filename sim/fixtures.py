@@ -90,11 +90,12 @@ BUTTON = Fixture(
     Slide((0.0, 0.0, -1.0), travel=0.008, mass=0.05, damping=2.0, stiffness=300.0, preload=1.5),
 )
 
-# A drawer opens along -x. Its front, when shut, is at x = 0, its knob stands before it.
+# A drawer opens along -x. Its front, when shut, is at x = 0; before it is a handle, a loop with
+# room for the shut finger tips, which pull at its bar or push at the front.
 DEPTH, WIDTH = 0.088, 0.044  # [m] length and half-width of the box, outside
 WALL, FLOOR, BRIM = 0.004, 0.006, 0.018  # [m] thickness of its walls; heights of floor and walls
 CABINET = 0.044  # [m] height of what it slides into
-KNOB = (-0.030, 0.0, 0.022, 0.008, 0.009, 0.012)  # [m] centre and half-sizes, drawer shut
+BAR = (-0.041, 0.0, 0.022, 0.005, 0.039, 0.006)  # [m] centre and half-sizes, drawer shut
 
 
 def _cabinet(size: Array) -> Array:
@@ -112,8 +113,9 @@ def _drawer(size: Array) -> Array:
     half, mid, low = WALL / 2, DEPTH / 2, (BRIM - 0.002) / 2
     return _boxes(
         size,
-        KNOB,
-        (-0.011, 0.0, KNOB[2], 0.011, 0.004, 0.004),
+        BAR,
+        (-0.018, 0.036, BAR[2], 0.018, 0.003, 0.006),
+        (-0.018, -0.036, BAR[2], 0.018, 0.003, 0.006),
         (half, 0.0, 0.018, half, size, 0.016),
         (DEPTH - half, 0.0, 0.002 + low, half, size, low),
         (mid, size - half, 0.002 + low, mid, half, low),
@@ -158,5 +160,6 @@ def seen_part(name: str, size: Array, slid: Array) -> Array:
     Half-sizes are `moving(size)[:, 0, 1]`.
     """
     fixture = FIXTURES[int(code(name)) - 1]
-    assert fixture.moving is not None and fixture.slide is not None
+    assert fixture.moving is not None
+    assert fixture.slide is not None
     return fixture.moving(size)[:, 0, 0] + slid[:, None] * np.asarray(fixture.slide.axis)

@@ -23,5 +23,5 @@ class Close(DrawerTask):
         yaw = 0.5 * self.yaw(u[:, 2], difficulty)
         slid = OPEN * (0.5 + 0.5 * difficulty * u[:, 3])
         self.drawer(placement, self.front(u[:, 0:2], difficulty), yaw, slid)
-        placement.p_goal = self.knob(placement, np.zeros(len(u)))
+        placement.p_goal = self.bar(placement, np.zeros(len(u)))
         return placement

@@ -11,15 +11,15 @@ from daytwo.sim.state import Array, State
 from daytwo.sim.tasks.base import Placement
 from daytwo.sim.tasks.push import Push
 
-PAST = 0.075  # [m] beyond the block
+PAST = 0.083  # [m] beyond the block, from which the cube goes straight to the goal
 ROOM = 0.25  # [m] the least depth of a workspace in which there is a way past the block
 
 
 class Detour(Push):
-    """A heavy block, object 1, stands in the straight way. At the end the arm lets go and leaves."""
+    """A heavy block, object 1, stands in the straight way. In the end the arm leaves the cube."""
 
     name = "detour"
-    horizon = 165
+    horizon = 180
     n_objects = 2
     descriptor = descriptor("object_at_goal", "released", forbidden=("lifted",))
 
@@ -27,8 +27,8 @@ class Detour(Push):
         super().__init__(arm)
         if 2 * self.extent[0] < ROOM:
             raise InputError(
-                f"task '{self.name}' needs a workspace that is {ROOM} m deep, to push past a block; "
-                f"arm '{arm.name}' has workspace x from {arm.workspace[0][0]} to "
+                f"task '{self.name}' needs a workspace that is {ROOM} m deep, to push past a "
+                f"block; arm '{arm.name}' has workspace x from {arm.workspace[0][0]} to "
                 f"{arm.workspace[0][1]} m"
             )
 
@@ -36,7 +36,7 @@ class Detour(Push):
         placement = self.cubes(u, difficulty)
         # The cube and its goal at opposite corners of a rectangle, the block in its middle.
         towards = np.where(u[:, 8:10] < 0.5, -1.0, 1.0)
-        room = (0.44, 0.36 + 0.14 * difficulty[:, None] * u[:, 10:11])
+        room = (0.40, 0.36 + 0.14 * difficulty[:, None] * u[:, 10:11])
         corner = towards * self.extent[:2] * np.column_stack([np.full(len(u), room[0]), room[1]])
         shift = (u[:, 11:13] - 0.5) * (0.02 + 0.08 * difficulty)[:, None] * (0.3, 2.0)
         middle = self.centre[:2] + shift
@@ -58,5 +58,5 @@ class Detour(Push):
         way[:, 0] = np.where(across, cube[:, 0], goal[:, 0])
         act = self.push_to(state, way)
         there = distance(cube, goal) < 0.014
-        up = state.p_ee + (0.0, 0.0, 0.05)
+        up = state.p_ee + np.array([0.0, 0.0, 0.05])
         return np.where(there[:, None], self.action(state, up, 0.0, -np.ones(len(cube))), act)

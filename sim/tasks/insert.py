@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from daytwo.errors import InputError
-from daytwo.sim.arms import Arm
 from daytwo.sim.fixtures import HOLE, RIM, code
-from daytwo.sim.predicates import descriptor, distance
+from daytwo.sim.predicates import descriptor
 from daytwo.sim.state import Array, State, grasp_yaw_error, wrap
-from daytwo.sim.tasks.base import Placement, Task, nearness
+from daytwo.sim.tasks.base import Placement, Task
 
 HALF_Z = 0.024  # [m] of the peg
 GRIP = 0.002  # [m] above the peg's centre it is grasped
@@ -51,12 +49,12 @@ class Insert(Task):
         placement.p_fixture[:, :2] = self.beside(peg, u[:, 6:8], difficulty, least=1.5 * self.width)
         placement.p_fixture[:, 2] = 0.0
         placement.yaw_goal = placement.yaw_fixture = self.yaw(u[:, 8], difficulty)
-        placement.p_goal = placement.p_fixture + (0.0, 0.0, HALF_Z)
+        placement.p_goal = placement.p_fixture + np.array([0.0, 0.0, HALF_Z])
         return placement
 
     def expert(self, state: State) -> Array:
         peg, goal, half = state.p_object[:, 0], state.p_goal, state.half[:, 0]
-        grip = peg + (0.0, 0.0, GRIP)
+        grip = peg + np.array([0.0, 0.0, GRIP])
         to_grip = grip - state.p_ee
         off_axis = np.linalg.norm(to_grip[:, :2], axis=1)
         dyaw = grasp_yaw_error(state)[:, 0]

@@ -1,4 +1,4 @@
-"""Open: pull a drawer open by its knob."""
+"""Open: pull a drawer open by its handle."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ class Open(DrawerTask):
         placement = Placement.empty(len(u))
         yaw = 0.5 * self.yaw(u[:, 2], difficulty)
         self.drawer(placement, self.front(u[:, 0:2], difficulty), yaw, np.zeros(len(u)))
-        placement.p_goal = self.knob(placement, np.full(len(u), OPEN))
+        placement.p_goal = self.bar(placement, np.full(len(u), OPEN))
         return placement

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from daytwo.errors import InputError
+from daytwo.sim.arms import Arm
 from daytwo.sim.fixtures import BUTTON, BUTTON_RIM, CAP_SHUT, CAP_WIDE, PART, code
 from daytwo.sim.predicates import descriptor, distance
 from daytwo.sim.state import Array, State, goal_yaw_error
@@ -19,9 +21,18 @@ class Press(Task):
     fixture = "button"
     descriptor = descriptor("pressed")
 
+    def __init__(self, arm: Arm) -> None:
+        super().__init__(arm)
+        if len(arm.gripper.joints) != 2:
+            raise InputError(
+                f"task 'press' needs a gripper with two fingers, whose shut tips fit the button's "
+                f"well; arm '{arm.name}' has gripper.joints = {arm.gripper.joints}"
+            )
+
     def place(self, u: Array, difficulty: Array, p_ee: Array) -> Placement:
         placement = Placement.empty(len(u))
-        assert BUTTON.moving is not None and BUTTON.slide is not None
+        assert BUTTON.moving is not None
+        assert BUTTON.slide is not None
         size = CAP_WIDE - difficulty * (CAP_WIDE - CAP_SHUT) * (0.7 + 0.3 * u[:, 3])
         cap = BUTTON.moving(size)[:, 0]
         placement.fixture[:] = code(self.fixture)

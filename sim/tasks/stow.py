@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from daytwo.sim.fixtures import CABINET, DEPTH, FLOOR, KNOB, PART, turned
+from daytwo.sim.fixtures import BAR, CABINET, DEPTH, FLOOR, PART, turned
 from daytwo.sim.predicates import descriptor, slid
 from daytwo.sim.state import Array, State
 from daytwo.sim.tasks.base import Placement
@@ -44,25 +44,24 @@ class Stow(DrawerTask, GraspTask):
     def goal(self, state: State) -> Array:
         return self._middle(state.p_object[:, PART], state.yaw_goal, state.half[:, 0])
 
-    def _middle(self, knob: Array, yaw: Array, half: Array) -> Array:
-        """Centre of a cube (n, 3) on the floor of drawers whose knobs are there."""
-        middle = knob + turned(np.array([DEPTH / 2 - KNOB[0], 0.0, 0.0]), yaw)
+    def _middle(self, bar: Array, yaw: Array, half: Array) -> Array:
+        """Centre of a cube (n, 3) on the floor of drawers whose handles' bars are there."""
+        middle = bar + turned(np.array([DEPTH / 2 - BAR[0], 0.0, 0.0]), yaw)
         middle[:, 2] = FLOOR + half
         return middle
 
     def expert(self, state: State) -> Array:
         far = slid(state)
-        knob, spare = state.p_object[:, PART], state.opening - 2 * state.half[:, PART]
+        bar, loop = state.p_object[:, PART], self.loop(state)
         out = turned(np.array([-1.0, 0.0, 0.0]), state.yaw_goal)
-        pull = DrawerTask.move_knob(self, state, knob + out * (OPEN + 0.01 - far)[:, None])
+        pull = self.move_drawer(state, bar + out * (OPEN + 0.01 - far)[:, None])
         put = GraspTask.expert(self, state)
-        # Between the two: let go of the knob and rise from it.
-        beside = np.linalg.norm(state.p_ee[:, :2] - knob[:, :2], axis=1) < 0.03
-        low = state.p_ee[:, 2] < knob[:, 2] + 0.05
-        up = state.p_ee.copy()
-        up[:, 2] += np.where(spare > 0.5 * self.width, 0.05, 0.0)
-        leave = self.action(state, up, 0.0, np.ones(len(far)))
-        act = np.where((beside & low)[:, None], leave, put)
+        # Between the two: rise out of the handle, the fingers still shut.
+        low = state.p_ee[:, 2] < loop[:, 2] + 0.04
+        in_loop = low & (np.linalg.norm(state.p_ee[:, :2] - loop[:, :2], axis=1) < 0.03)
+        up = state.p_ee + np.array([0.0, 0.0, 0.05])
+        leave = self.action(state, up, 0.0, np.full(len(far), -1.0))
+        act = np.where(in_loop[:, None], leave, put)
         return np.where((far < WIDE)[:, None], pull, act)
 
     def progress(self, state: State) -> Array:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from daytwo.sim.predicates import descriptor
 from daytwo.sim.state import Array
 from daytwo.sim.tasks.base import Placement
