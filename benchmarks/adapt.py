@@ -30,7 +30,7 @@ from daytwo.curricula.attempts import AT_ONCE, EXAM
 from daytwo.curricula.continual import bootstrap
 from daytwo.curricula.examples import count, worked_examples
 from daytwo.curricula.textbook import Chapter, Textbook, load_textbook
-from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
+from daytwo.curricula.trials import Trials, run_trials
 from daytwo.curricula.wilson import wilson
 from daytwo.estimating import Estimating, teach_estimator
 from daytwo.machine import cores
