@@ -16,9 +16,6 @@ from daytwo.sim.arms import Arm
 from daytwo.sim.believed import Blur
 from daytwo.sim.world import StepResult, World
 
-_SPARE = 1.25  # attempts made for each example wanted: experts fail now and then
-_SPARE_HIDDEN = 3.0  # likewise where conditions are hidden: experts know no delay
-_TREMOR = 0.2  # standard deviation of the noise on the actions of a trembling hand
 
 
 class Recorder:
@@ -72,8 +69,7 @@ def worked_examples(arm: Arm, textbook: Textbook, seed: int, threads: int = 0) -
     wanted = [exercise for _, exercise in textbook.exercises() if exercise.worked_examples]
     if not wanted:
         return []
-    spare = _SPARE if textbook.context is None else _SPARE_HIDDEN
-    tries = [int(np.ceil(exercise.worked_examples * spare)) + 4 for exercise in wanted]
+    tries = [int(np.ceil(exercise.worked_examples * exercise.spare)) + 4 for exercise in wanted]
     tasks = textbook.tasks
     exercises = Exercises(
         task=np.repeat([tasks.index(exercise.task) for exercise in wanted], tries),
@@ -86,7 +82,11 @@ def worked_examples(arm: Arm, textbook: Textbook, seed: int, threads: int = 0) -
     recorder = Recorder(world)
     # Experts, too, act on what is believed: what they show when unsure is worth seeing.
     begun = None if textbook.context is None else Blur(seed)
-    success = attempt(world, exercises, _trembling(rng, begun), recorder, begun=begun)
+    tremor = np.zeros(len(tasks))
+    for exercise in wanted:
+        i = tasks.index(exercise.task)
+        tremor[i] = max(tremor[i], exercise.tremor)
+    success = attempt(world, exercises, _trembling(rng, tremor, begun), recorder, begun=begun)
 
     episodes: list[Episode] = []
     start = 0
@@ -97,13 +97,13 @@ def worked_examples(arm: Arm, textbook: Textbook, seed: int, threads: int = 0) -
             raise InputError(
                 f"worked examples of '{exercise.task}' on arm '{arm.name}': the scripted expert "
                 f"succeeded in {len(good)} of {n} attempts, {exercise.worked_examples} are asked "
-                "for; check the arm's workspace, speed and gripper"
+                "for; check the arm's workspace, speed and gripper, or raise `spare`"
             )
         episodes += [recorder.episodes[int(i)] for i in good[: exercise.worked_examples]]
     return episodes
 
 
-def _trembling(rng: np.random.Generator, blur: Blur | None) -> Act:
+def _trembling(rng: np.random.Generator, size: NDArray[np.float64], blur: Blur | None) -> Act:
     """The expert, with a trembling hand in every other simulation, and wavering beliefs.
 
     Examples that were knocked off course show how to come back (Laskey et al., DART, 2017).
@@ -114,7 +114,7 @@ def _trembling(rng: np.random.Generator, blur: Blur | None) -> Act:
         action = expert(world, observation)
         if blur is not None:
             blur.waver(world)
-        tremor = _TREMOR * rng.standard_normal(action.shape)
+        tremor = size[world.task, None] * rng.standard_normal(action.shape)
         tremor[::2] = 0.0
         return np.clip(action + tremor, -1.0, 1.0)
 

@@ -46,6 +46,12 @@ class Exercise(_Page):
     difficulty: Difficulty = (0.0, 1.0)
     share: float = Field(1.0, gt=0.0, allow_inf_nan=False, description="weight when drawing")
     worked_examples: int = Field(0, ge=0, description="successful expert attempts to learn from")
+    spare: float = Field(
+        1.25, ge=1.0, le=20.0, description="attempts made for each of them: experts fail, too"
+    )
+    tremor: float = Field(
+        0.2, ge=0.0, le=1.0, description="standard deviation of noise on half the experts' actions"
+    )
 
 
 class Chapter(_Page):
