@@ -28,9 +28,12 @@ class BulletFixture:
         for centre, half in self._fixture.fixed(self._size)[0]:
             shape = self._shape(half)
             body = pybullet.createMultiBody(
-                0.0, shape, basePosition=self._at(centre), baseOrientation=self._xyzw(),
+                0.0,
+                shape,
+                basePosition=self._at(centre),
+                baseOrientation=self._xyzw(),
                 physicsClientId=client,
-            )  # fmt: skip
+            )
             self._material(body, -1)
         if self.slides:
             self._load_part(float(placement.slid[0]))
@@ -41,9 +44,12 @@ class BulletFixture:
         if slide is not None and slide.stiffness:
             q = pybullet.getJointState(self._part, 0, self._client)[0]
             pybullet.setJointMotorControl2(
-                self._part, 0, pybullet.TORQUE_CONTROL,
-                force=-slide.preload - slide.stiffness * q, physicsClientId=self._client,
-            )  # fmt: skip
+                self._part,
+                0,
+                pybullet.TORQUE_CONTROL,
+                force=-slide.preload - slide.stiffness * q,
+                physicsClientId=self._client,
+            )
 
     def part(self) -> tuple[Array, Array, Array]:
         """Centre (3,) [m], quaternion (4,) wxyz and velocity (3,) [m/s] of what is seen of it."""
@@ -60,15 +66,23 @@ class BulletFixture:
             file.write(_urdf(self._fixture, self._size))
             file.flush()
             self._part = pybullet.loadURDF(
-                file.name, basePosition=self._p, baseOrientation=self._xyzw(), useFixedBase=True,
-                flags=pybullet.URDF_USE_INERTIA_FROM_FILE, physicsClientId=client,
-            )  # fmt: skip
+                file.name,
+                basePosition=self._p,
+                baseOrientation=self._xyzw(),
+                useFixedBase=True,
+                flags=pybullet.URDF_USE_INERTIA_FROM_FILE,
+                physicsClientId=client,
+            )
         assert slide is not None
         self._material(self._part, 0)
         pybullet.setJointMotorControl2(
-            self._part, 0, pybullet.VELOCITY_CONTROL,
-            targetVelocity=0.0, force=slide.friction, physicsClientId=client,
-        )  # fmt: skip
+            self._part,
+            0,
+            pybullet.VELOCITY_CONTROL,
+            targetVelocity=0.0,
+            force=slide.friction,
+            physicsClientId=client,
+        )
         for i in range(pybullet.getNumBodies(client)):  # it touches hand and objects alone
             other = pybullet.getBodyUniqueId(i, client)
             still = pybullet.getDynamicsInfo(other, -1, client)[0] == 0.0
@@ -84,9 +98,13 @@ class BulletFixture:
 
     def _material(self, body: int, link: int) -> None:
         pybullet.changeDynamics(
-            body, link, lateralFriction=self._fixture.friction, linearDamping=0.0, angularDamping=0.0,
+            body,
+            link,
+            lateralFriction=self._fixture.friction,
+            linearDamping=0.0,
+            angularDamping=0.0,
             physicsClientId=self._client,
-        )  # fmt: skip
+        )
 
     def _at(self, local: Array) -> Array:
         return np.asarray(self._p + turned(local, self._yaw[0]))

@@ -147,7 +147,7 @@ class MujocoEngine:
             q: joints (dof,) [rad].
             dq: their velocities (dof,) [rad/s].
             opening: distance between the pads [m], which are at rest.
-            p_object: true centres (n, k, 3) [m] of what is in the first k slots; the other cubes are
+            p_object: true centres (n, k, 3) [m] of what is in the first k slots; other cubes are
                 put away. Slot 1 is a fixture's part in all simulations, or in none.
             quat: their orientations (k, 4) wxyz; they do not turn.
             v_object: their velocities (k, 3) [m/s].

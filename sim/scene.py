@@ -34,7 +34,7 @@ _COLOURS = ((0.95, 0.45, 0.10, 1.0), (0.15, 0.45, 0.85, 1.0))
 def build_model(
     arm: Arm, n_objects: int = N_OBJECTS, fixtures: Sequence[str] = ()
 ) -> mujoco.MjModel:
-    """Compile the scene for `arm`: bodies `object0`, `object1`, `pedestal`, fixtures; site `goal`."""
+    """Compile the scene: bodies `object0`, `object1`, `pedestal`, the fixtures'; site `goal`."""
     spec = mujoco.MjSpec.from_file(str(arm.urdf))
     spec.compiler.fusestatic = False
     spec.compiler.discardvisual = False

@@ -11,7 +11,7 @@ from daytwo.sim.state import Array, State
 from daytwo.sim.tasks.base import Placement
 from daytwo.sim.tasks.push import Push
 
-PAST = 0.083  # [m] beyond the block, from which the cube goes straight to the goal
+PAST = 0.079  # [m] beyond the block, from which the cube goes straight to the goal
 ROOM = 0.25  # [m] the least depth of a workspace in which there is a way past the block
 
 

@@ -51,7 +51,7 @@ class DrawerTask(Task):
         return np.stack([x, y], axis=1)
 
     def bar(self, placement: Placement, slid: Array) -> Array:
-        """Centres of the handles' bars (k, 3) [m] when drawers are pulled out by `slid` (k,) [m]."""
+        """Centres of handles' bars (k, 3) [m] when drawers are pulled out by `slid` (k,) [m]."""
         assert DRAWER.slide is not None
         local = np.asarray(BAR[:3]) + slid[:, None] * np.asarray(DRAWER.slide.axis)
         return placement.p_fixture + turned(local, placement.yaw_fixture)

@@ -14,10 +14,11 @@ GRIP = 0.002  # [m] above the peg's centre it is grasped
 SEARCH = 0.012  # [m] from the reported goal the search goes
 PITCH = 0.0022  # [m] the search's spiral widens by this each turn
 LEAD = 0.0035  # [m] the command leads the searching tool by this
-DOWN = 0.003
-SUNK = -0.0006
-TRAVEL = 0.018
 PRESS = 0.001  # [m] and goes below it by this: enough to press, too little to slip in the grip
+DOWN = 0.003  # [m] likewise where nothing is pressed: a gentle descent
+SUNK = 0.0006  # [m] below the rim, from which the peg has found the hole
+TRAVEL = 0.018  # [m] above the rim the peg is carried
+LAG = 0.06  # [s] the tool is behind its command
 
 
 class Insert(Task):
@@ -85,15 +86,15 @@ class Insert(Task):
         rising = (level > 0.02) & (gap < 0.010)
         over[:, :2] = np.where(rising[:, None], state.p_ee[:, :2], over[:, :2])
         wanted = np.where(np.abs(turn) < 0.03, np.clip(4 * (level - 0.002), 0.0, TRAVEL), TRAVEL)
-        climb = np.where(wanted > 0, wanted - gap - 0.06 * state.v_ee[:, 2], -DOWN)
+        climb = np.where(wanted > 0, wanted - gap - LAG * state.v_ee[:, 2], -DOWN)
         over[:, 2] = state.p_ee[:, 2] + np.maximum(climb, -0.008)
 
         # On the rim: search, pressing lightly. In the hole: straight down.
         stuck = (level < SEARCH + 0.002) & (np.abs(gap) < 0.0015) & (state.v_ee[:, 2] > -0.02)
-        sunk = (level < SEARCH + 0.002) & (gap < SUNK)
+        sunk = (level < SEARCH + 0.002) & (gap < -SUNK)
         searched = state.p_ee + LEAD * spiral(-carried[:, :2])
         searched[:, 2] = state.p_ee[:, 2] - PRESS
-        down = state.p_ee - (0.0, 0.0, DOWN)
+        down = state.p_ee - np.array([0.0, 0.0, DOWN])
         over = np.where(stuck[:, None], searched, over)
         over = np.where(sunk[:, None], down, over)
         target = np.where(gripped[:, None], over, target)
@@ -101,7 +102,7 @@ class Insert(Task):
 
 
 def spiral(offset: Array) -> Array:
-    """Directions (n, 3), unit and level, of a spiral through `offset` (n, 2) [m] from its middle."""
+    """Level unit vectors (n, 3) along a spiral, at `offset` (n, 2) [m] from its middle."""
     r = np.linalg.norm(offset, axis=1, keepdims=True)
     x, y = offset.T
     tangent = np.stack([-y, x], axis=1) / np.maximum(r, 1e-6)
