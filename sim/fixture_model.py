@@ -134,6 +134,7 @@ class FixtureWriter:
         for kind in self._kinds:
             if kind.fixture.slide is None:
                 continue
+            qpos[:, kind.q] = qvel[:, kind.v] = 0.0
             rows = np.flatnonzero(self._code == kind.code)
             rest = seen_part(kind.fixture.name, self._size[rows], np.zeros(len(rows)))
             axis = turned(np.tile(kind.fixture.slide.axis, (len(rows), 1)), self._yaw[rows])
