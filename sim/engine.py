@@ -158,9 +158,9 @@ class MujocoEngine:
         self._qvel[:, self._finger_v] = 0.0
         k = p_object.shape[1]
         free = [True] * k + [False] * (self.n_objects - k)
-        if k > PART and self._fixtures.place(
-            p_object[:, PART], v_object[PART], self._qpos, self._qvel
-        ):
+        qpos, qvel = self._qpos, self._qvel
+        self._fixtures.rest(qpos, qvel)
+        if k > PART and self._fixtures.place(p_object[:, PART], v_object[PART], qpos, qvel):
             free[PART] = False
         for i, (at, v_at) in enumerate(zip(self._object_q, self._object_v, strict=True)):
             self._qvel[:, v_at : v_at + 6] = 0.0
