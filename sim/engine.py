@@ -99,6 +99,7 @@ class MujocoEngine:
         self._context = ContextWriter(self.model, self.batch, arm, n_objects)
         self._fixtures = FixtureWriter(self.model, self.batch, fixtures)
         self._qpos, self._qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
+        self._warm = self.batch.bind("qacc_warmstart")
         self._ctrl, self._mocap_pos = self.batch.bind("ctrl"), self.batch.bind("mocap_pos")
         self.n_objects = n_objects
         self.pose_offset = np.zeros((n, 3))
@@ -152,15 +153,16 @@ class MujocoEngine:
             quat: their orientations (k, 4) wxyz; they do not turn.
             v_object: their velocities (k, 3) [m/s].
         """
+        self._warm[~np.isfinite(self._warm)] = 0.0  # of a simulation that went astray
         self._qpos[:, self._q], self._qvel[:, self._v] = q, dq
         share = opening / self._max_opening
         self._qpos[:, self._finger] = self._shut + share * (self._open - self._shut)
         self._qvel[:, self._finger_v] = 0.0
         k = p_object.shape[1]
         free = [True] * k + [False] * (self.n_objects - k)
-        if k > PART and self._fixtures.place(
-            p_object[:, PART], v_object[PART], self._qpos, self._qvel
-        ):
+        qpos, qvel = self._qpos, self._qvel
+        self._fixtures.rest(qpos, qvel)
+        if k > PART and self._fixtures.place(p_object[:, PART], v_object[PART], qpos, qvel):
             free[PART] = False
         for i, (at, v_at) in enumerate(zip(self._object_q, self._object_v, strict=True)):
             self._qvel[:, v_at : v_at + 6] = 0.0

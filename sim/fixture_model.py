@@ -125,6 +125,12 @@ class FixtureWriter:
             quat[rows, PART] = 0.0
             quat[rows, PART, 0], quat[rows, PART, 3] = np.cos(yaw / 2), np.sin(yaw / 2)
 
+    def rest(self, qpos: Array, qvel: Array) -> None:
+        """Put all parts where they rest."""
+        for kind in self._kinds:
+            if kind.fixture.slide is not None:
+                qpos[:, kind.q] = qvel[:, kind.v] = 0.0
+
     def place(self, p: Array, v: Array, qpos: Array, qvel: Array) -> bool:
         """Slide the parts to where they are, (n, 3) [m], at the velocity (3,) [m/s].
 

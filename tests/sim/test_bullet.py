@@ -21,6 +21,7 @@ from daytwo.sim.world import World
 
 ARMS = ("panda", "ur5e", "so101")
 TASKS = ("reach", "push", "pick", "place", "stack")
+FIXED = ("insert", "press", "open", "close", "stow")  # those with a fixture
 PLAIN = Context.nominal(1)
 
 
@@ -180,6 +181,12 @@ def test_an_exercise_looks_the_same_in_both_engines(engine: BulletEngine) -> Non
 @pytest.mark.parametrize("task", TASKS)
 def test_the_expert_succeeds(task: str) -> None:
     assert successes("panda", task, n=6, seed=300) >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", [*FIXED, "top", "detour"])
+def test_the_expert_succeeds_with_fixtures(task: str) -> None:
+    assert successes("panda", task, n=50, seed=5000) >= 45
 
 
 @pytest.mark.slow

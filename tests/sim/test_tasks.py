@@ -18,7 +18,12 @@ REFUSED = (*TOO_BIG, "press")  # by so101
 # A fixture's part keeps level, some keep their size, and a button moves straight down.
 _PART = ("tilt1", "half1", "v_object1")
 WIDER = {"detour": 1.05, "stow": 1.05}  # they need most of the workspace even when easy
-FIXED = {"press": ("tilt1", "v_object1"), "open": _PART, "close": _PART, "stow": _PART}
+FIXED = {
+    "press": ("tilt1", "v_object1"),
+    "open": _PART,
+    "close": _PART,
+    "stow": (*_PART, "tilt0", "v_object0"),
+}
 CASES = [
     (arm, task)
     for arm in arm_names()
@@ -26,7 +31,13 @@ CASES = [
     if not (arm == "so101" and task in REFUSED)
 ]
 PANDA = [case for case in CASES if case[0] == "panda"]
-OTHERS = [pytest.param(*case, marks=pytest.mark.slow) for case in CASES if case not in PANDA]
+LONG = ("insert", "stow", "detour", "top")  # all of their exercises are among the slow tests
+OTHERS = [
+    pytest.param(*case, marks=pytest.mark.slow)
+    for case in CASES
+    if case[0] != "panda" or case[1] in LONG
+]
+SHORT = [case for case in PANDA if case[1] not in LONG]
 
 
 @functools.cache
@@ -42,12 +53,21 @@ def start(world: World, seed: int = 0, difficulty: np.ndarray | None = None) -> 
     return world.observe()
 
 
-@pytest.mark.parametrize(("arm", "task"), [*PANDA, *OTHERS])
+@pytest.mark.parametrize(("arm", "task"), [*SHORT, *OTHERS])
 def test_expert_succeeds(arm: str, task: str) -> None:
     """At least 97 % over the whole range of difficulty."""
-    world = world_of(arm, task, 200)
+    succeeds(arm, task, 200, 0.97)
+
+
+@pytest.mark.parametrize("task", LONG)
+def test_expert_succeeds_at_a_long_task(task: str) -> None:
+    succeeds("panda", task, 40, 0.92)
+
+
+def succeeds(arm: str, task: str, n: int, least: float) -> None:
+    world = world_of(arm, task, n)
     start(world, seed=1000)
-    done, success = np.zeros(200, bool), np.zeros(200, bool)
+    done, success = np.zeros(n, bool), np.zeros(n, bool)
     for _ in range(int(world.horizons[0])):
         result = world.step(world.expert_action())
         success |= result.success & ~done
@@ -55,7 +75,7 @@ def test_expert_succeeds(arm: str, task: str) -> None:
         if done.all():
             break
     assert done.all()
-    assert success.mean() >= 0.97, f"failed: {np.flatnonzero(~success)}"
+    assert success.mean() >= least, f"failed: {np.flatnonzero(~success)}"
     assert world.diverged == 0
 
 
@@ -165,15 +185,14 @@ def test_an_arm_with_too_little_room_is_refused(task: str) -> None:
         get_task(task, load_arm("so101"))
 
 
-@pytest.mark.parametrize("task", ["insert", "press"])
-def test_success_is_judged_by_where_the_fixture_is(task: str) -> None:
+def test_success_is_judged_by_where_the_fixture_is() -> None:
     """A goal that is reported 3 cm off leads the expert astray, and it is told so."""
-    assert searched(task, 32, 0.03).mean() < 0.2
+    assert searched("press", 32, 0.03).mean() < 0.2
 
 
 def test_a_peg_is_searched_for() -> None:
     """With a goal that is reported 4 mm off, the expert finds the hole in most cases."""
-    assert searched("insert", 64, 0.004).mean() > 0.4
+    assert searched("insert", 40, 0.004).mean() > 0.4
 
 
 def searched(task: str, n: int, far: float) -> np.ndarray:
