@@ -17,7 +17,7 @@ from daytwo.sim.tasks.base import N_RANDOM, Placement
 from daytwo.sim.world import World
 
 PANDA = load_arm("panda")
-PLAIN = Context(np.ones(1), np.ones(1))
+PLAIN = Context.nominal(1)
 
 
 def placed(task: str, difficulty: float = 0.6) -> Placement:
