@@ -47,7 +47,7 @@ class BulletFixture:
                 self._part,
                 0,
                 pybullet.TORQUE_CONTROL,
-                force=-slide.preload - slide.stiffness * q,
+                force=-slide.stiffness * q,
                 physicsClientId=self._client,
             )
 
@@ -80,7 +80,7 @@ class BulletFixture:
             0,
             pybullet.VELOCITY_CONTROL,
             targetVelocity=0.0,
-            force=slide.friction,
+            force=0.0,
             physicsClientId=client,
         )
         for i in range(pybullet.getNumBodies(client)):  # it touches hand and objects alone

@@ -42,11 +42,8 @@ def _part(base: mujoco.MjsBody, fixture: Fixture, contype: int, affinity: int) -
         axis=slide.axis,
         range=(0.0, slide.travel),
         limited=True,
-        frictionloss=slide.friction,
     )
     joint.stiffness[0], joint.damping[0] = slide.stiffness, slide.damping
-    if slide.stiffness:
-        joint.springref = -slide.preload / slide.stiffness
     _geoms(part, fixture, name, fixture.moving, _MOVING, contype, affinity)
 
 

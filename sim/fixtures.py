@@ -24,10 +24,9 @@ class Slide:
     axis: tuple[float, float, float]
     travel: float
     mass: float  # [kg]
-    damping: float  # [N s/m]
-    friction: float = 0.0  # [N]
-    stiffness: float = 0.0  # [N/m] of a spring that pushes it back to 0
-    preload: float = 0.0  # [N] of that spring at 0
+    # [N s/m]; no dry friction, which would cost every simulation a constraint at every step
+    damping: float
+    stiffness: float = 0.0  # [N/m] of a spring that pulls it back to 0
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ BUTTON = Fixture(
     0.6,
     _well,
     _cap,
-    Slide((0.0, 0.0, -1.0), travel=0.008, mass=0.05, damping=2.0, stiffness=300.0, preload=1.5),
+    Slide((0.0, 0.0, -1.0), travel=0.008, mass=0.05, damping=3.0, stiffness=500.0),
 )
 
 # A drawer opens along -x. Its front, when shut, is at x = 0; before it is a handle, a loop with
@@ -130,7 +129,7 @@ DRAWER = Fixture(
     1.0,
     _cabinet,
     _drawer,
-    Slide((-1.0, 0.0, 0.0), travel=0.10, mass=0.3, damping=8.0, friction=1.0),
+    Slide((-1.0, 0.0, 0.0), travel=0.10, mass=0.3, damping=15.0),
 )
 
 FIXTURES = (SOCKET, BUTTON, DRAWER)
