@@ -2,7 +2,9 @@
 
 Through ROS the twin lives in real time behind its governor's process, and acting, keeping and
 learning are processes of their own (the graph `twin_day`). In one process its time is simulated and
-nothing is ever late. What is compared is how often an attempt succeeds.
+nothing is ever late. What is compared is how often an attempt succeeds, in trials of five. An arm
+that its governor stops, pressed against something say, is reset, and the next trial begins: what
+was left of the trial counts as failed, here as there.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,8 @@ from rich.progress import Progress
 from daytwo.benchmarks.short_study import book, study
 from daytwo.connecting import governed_twin
 from daytwo.curricula.wilson import wilson
-from daytwo.deploy import deploy
-from daytwo.errors import InputError
+from daytwo.deploy import Try, deploy
+from daytwo.errors import DriverError, InputError
 from daytwo.keep import opened
 from daytwo.machine import cores
 from daytwo.screen import Screen
@@ -34,7 +36,9 @@ ARM = "panda"
 EXAMPLES = {"reach": 8, "push": 96, "pick": 64, "place": 64}
 TASKS = tuple(EXAMPLES)
 UPDATES = (2000, 6000)  # of cloning and of practice before the day
-ATTEMPTS, QUICK = 50, 8  # a task: few enough differ by chance to see a difference of 0.02
+TRIALS, QUICK = 10, 2  # a task: few enough differ by chance to see a difference of 0.02
+ATTEMPTS = 5  # a trial
+RESETS = 8  # of arms that were stopped, on the whole day
 INSTALL = Path(__file__).resolve().parents[1] / "ros_ws" / "install"
 GRAPH = "lib/daytwo_ros/graph"
 SOURCED = 'source "$0/local_setup.bash" && exec "$@"'
@@ -50,7 +54,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     graph = INSTALL / GRAPH
     if not graph.is_file():
         raise InputError(f"{graph} is missing; build the workspace first: make ros")
-    attempts = QUICK if quick else ATTEMPTS
+    trials = QUICK if quick else TRIALS
     torch.set_num_threads(max(1, cores() // 2))
     with tempfile.TemporaryDirectory() as scratch, Progress() as progress:
         bar = progress.add_task("Study, one process, ROS 2", total=3)
@@ -61,15 +65,17 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
         )  # fmt: skip
         progress.advance(bar)
         shutil.copytree(folder / "memory", folder / "ros")
-        here = _here(folder / "memory", attempts, seed)
+        here = _here(folder / "memory", trials, seed)
         progress.advance(bar)
-        ros = _ros(graph, folder / "ros", attempts, seed)
+        ros = _ros(graph, folder / "ros", trials, seed)
         progress.advance(bar)
     return {
-        **figures(here, ros),
+        **figures(here[0], ros[0]),
+        "stopped": {"one_process": here[1], "ros": ros[1]},
         "settings": {
             "arm": ARM,
-            "attempts": attempts,
+            "trials": trials,
+            "attempts": ATTEMPTS,
             "worked_examples": EXAMPLES,
             "study_updates": UPDATES,
             "intervals": "95 % Wilson",
@@ -105,38 +111,59 @@ def figures(
     }
 
 
-def _here(memory: Path, attempts: int, seed: int) -> dict[str, list[bool]]:
+Day = tuple[dict[str, list[bool]], int]  # success by task, and how often the arm was stopped
+
+
+def _here(memory: Path, trials: int, seed: int) -> Day:
     arm = load_arm(ARM)
-    identifier, won = Identifier(arm), {}
+    identifier, stopped = Identifier(arm), 0
+    won: dict[str, list[bool]] = {task: [] for task in TASKS}
     with opened(memory, write=True) as keep:
-        for i, task in enumerate(TASKS):
+        for i, task in enumerate(_plan(trials)):
+            tries: list[Try] = []
             with governed_twin(arm) as (twin, scene):
-                tries = deploy(
-                    keep, twin, scene, "twin", task, attempts, seed=seed + i,
-                    identifier=identifier,
-                )  # fmt: skip
-            won[task] = [one.success for one in tries]
-    return won
+                try:
+                    deploy(
+                        keep, twin, scene, "twin", task, ATTEMPTS, seed=seed + i,
+                        tell=tries.append, identifier=identifier,
+                    )  # fmt: skip
+                except DriverError:
+                    stopped += 1
+            won[task] += _whole(one.success for one in tries)
+    return won, stopped
 
 
-def _ros(graph: Path, memory: Path, attempts: int, seed: int) -> dict[str, list[bool]]:
+def _ros(graph: Path, memory: Path, trials: int, seed: int) -> Day:
     out = memory.parent / "out.json"
     told = {
         "memory": memory,
-        "tasks": f"[{', '.join(TASKS)}]",
-        "attempts": attempts,
+        "tasks": f"[{', '.join(_plan(trials))}]",
+        "attempts": ATTEMPTS,
         "days": 1,
         "seed": seed,
+        "resets": RESETS,
         "out": out,
     }
     asked = [str(graph), "twin_day", "--arm", ARM, "--install", str(INSTALL)]
     for name, value in told.items():
         asked += ["-p", f"{name}={value}"]
-    longest = LONGEST * attempts * len(TASKS)
+    longest = LONGEST * ATTEMPTS * trials * len(TASKS)
     done = subprocess.run(
         ["bash", "-c", SOURCED, str(INSTALL), *asked], timeout=longest, check=False
     )
     if done.returncode:
         raise InputError(f"the graph twin_day ended with {done.returncode}; its words are above")
     (day,) = json.loads(out.read_text(encoding="utf-8"))["days"]
-    return {trial["task"]: [one["success"] for one in trial["attempts"]] for trial in day["trials"]}
+    won: dict[str, list[bool]] = {task: [] for task in TASKS}
+    for trial in day["trials"]:
+        won[trial["task"]] += _whole(one["success"] for one in trial["attempts"])
+    return won, sum("ended" in trial for trial in day["trials"])
+
+
+def _plan(trials: int) -> list[str]:
+    return [task for task in TASKS for _ in range(trials)]
+
+
+def _whole(tries: Iterable[bool]) -> list[bool]:
+    """A trial's attempts; those that were not made have failed."""
+    return [*tries, *[False] * ATTEMPTS][:ATTEMPTS]

@@ -74,6 +74,7 @@ GRAPHS = {
             Parameter("days", "2", None),
             Parameter("seed", "-1", None),
             Parameter("updates", "0", None),
+            Parameter("resets", "0", None),
             Parameter("out", "", str),
         ),
         client="twin_day",

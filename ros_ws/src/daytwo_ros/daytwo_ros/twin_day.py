@@ -21,6 +21,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 from rich.console import Console
+from std_srvs.srv import Trigger
 
 from daytwo.days import write_days
 from daytwo.errors import InputError
@@ -47,7 +48,9 @@ class TwinDay(Node):
 
     Parameters: memory, for the report; tasks, by name; attempts, of each task a day; days;
     difficulty, from and to; seed, of the first trial's exercises (-1: new ones); updates, a night's
-    (0: as many as usual); out, a file for the results (empty: none).
+    (0: as many as usual); resets, how often an arm that its governor stopped is reset and the next
+    trial begun (0: the day ends; more only where nobody could stand beside the arm); out, a file
+    for the results (empty: none).
 
     Args:
         console: where a person watches.
@@ -63,11 +66,13 @@ class TwinDay(Node):
         self._difficulty: list[float] = self.declare_parameter("difficulty", [0.0, 1.0]).value
         self._seed: int = self.declare_parameter("seed", -1).value
         self._updates: int = self.declare_parameter("updates", 0).value
+        self._resets: int = self.declare_parameter("resets", 0).value
         self._out: str = self.declare_parameter("out", "").value
         self._console, self._stop = console, stop
         self._spin = SingleThreadedExecutor()
         self._spin.add_node(self)
         self._action = ActionClient(self, RunSkill, "/run_skill")
+        self._reset = self.create_client(Trigger, "/arm_driver/reset")
         self._night = self.create_client(Consolidate, "/learner/consolidate")
 
     def work(self) -> None:
@@ -106,9 +111,27 @@ class TwinDay(Node):
             self._spin.spin_until_future_complete(ended, timeout_sec=CANCEL)
             raise
         if result.message:
-            raise InputError(f"{task}: {result.message}")
+            self._go_on_after(f"{task}: {result.message}")
         self._console.print(f"day {day}  {task}  {result.successes} of {result.attempts} succeeded")
-        return {"task": task, "successes": result.successes, "attempts": tries}
+        ended = {"ended": result.message} if result.message else {}
+        return {"task": task, "successes": result.successes, "attempts": tries, **ended}
+
+    def _go_on_after(self, why: str) -> None:
+        """Reset an arm that its governor stopped in a trial, if that may be done without anybody.
+
+        Raises:
+            InputError: it may not, or it stays as it is.
+        """
+        until, answer = time.monotonic() + CANCEL, None
+        while self._resets and time.monotonic() < until:
+            asked = self._reset.call_async(Trigger.Request())
+            if self._done_within(asked, ANSWER) and (answer := asked.result()).success:
+                self._resets -= 1
+                self._console.print(f"{why}; it is reset, the next trial begins")
+                return
+            self._done_within(Future(), LOOK)
+        said = f"; it could not be reset: {answer.message}" if answer else ""
+        raise InputError(f"{why}{said}")
 
     def _accepted(self, asked: RunSkill.Goal, day: int) -> tuple[ClientGoalHandle, list[Any]]:
         """A goal that was accepted, and where its attempts are filed as they are told.
