@@ -17,7 +17,6 @@ from daytwo.sim.believed import Blur
 from daytwo.sim.world import StepResult, World
 
 
-
 class Recorder:
     """Watches attempts and keeps each one whole."""
 
