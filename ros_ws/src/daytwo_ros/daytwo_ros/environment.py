@@ -75,9 +75,11 @@ def settle(host: str = "") -> None:
         return
     prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
     profiles = [Path(prefix, PROFILE) for prefix in prefixes if prefix]
-    profile = next((each for each in profiles if each.is_file()), Path())
-    wanted = on_loopback(profile, os.environ)
-    os.environ.update({name: value for name, value in wanted.items() if value != str(Path())})
+    profile = next((each for each in profiles if each.is_file()), None)
+    wanted = on_loopback(profile or Path(), os.environ)
+    if profile is None:  # nothing of ours was built
+        wanted.pop("FASTRTPS_DEFAULT_PROFILES_FILE", None)
+    os.environ.update(wanted)
 
 
 @contextmanager
