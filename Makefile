@@ -93,7 +93,7 @@ check: setup
 
 bench: ARGS = --quick
 bench: setup $(ROS)
-	@for name in sim update learn memory crash bus governor daytwo continual $(if $(ROS),loop faults twin_day); do $(BIN)/daytwo bench $$name $(ARGS); done
+	@for name in sim update learn teacher adapt twin memory crash bus governor daytwo continual $(if $(ROS),loop faults twin_day); do $(BIN)/daytwo bench $$name $(ARGS); done
 
 clean:
 	rm -rf build dist ros_ws/{build,install,log} *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -71,6 +71,25 @@ def _learn(r: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
+def _teacher(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    def told(kind: str) -> str:
+        row = r["steps"][kind]
+        more = "> " if row["censored"] > len(row["seeds"]) / 2 else ""  # the median is the budget
+        return f"{more}{row['median'] / 1e3:,.0f} k"
+
+    shown, seeds = r["settings"]["worked_examples"], len(r["settings"]["seeds"])
+    others = ", ".join(f"{kind} {told(kind)}" for kind in r["steps"] if kind != "progress")
+    return [
+        (
+            f"environment steps to a mean exam of {r['settings']['mark']:.0%} on six tasks, each "
+            f"shown {shown['each_task']} easy examples; median of {seeds}",
+            f"{told('progress')} by learning progress",
+            f"{others}: **{r['ratio_to_uniform']}×** fewer than uniform "
+            f"({r['ratio_with_probes']}× with the teacher's probes counted)",
+        )
+    ]
+
+
 def _continual(r: dict[str, Any]) -> list[tuple[str, str, str]]:
     days = len(r["settings"]["worked_examples"])
     labels = {
@@ -231,6 +250,7 @@ TELLERS = {
     "sim": _sim,
     "update": _update,
     "learn": _learn,
+    "teacher": _teacher,
     "continual": _continual,
     "daytwo": _daytwo,
     "memory": _memory,

@@ -22,6 +22,8 @@ Act = Callable[[World, NDArray[np.float32]], NDArray[np.floating]]
 # Called after each step with: the exercise each simulation is at (n,), -1 for none; the
 # observations (n, o) and actions (n, a) that led to the step; and its outcome.
 Watch = Callable[[NDArray[np.int64], NDArray[np.float32], NDArray[np.floating], StepResult], None]
+# Called with the world and the simulations (k,) whose attempts have just begun.
+Begun = Callable[[World, NDArray[np.int64]], None]
 
 
 class Policy(Protocol):
@@ -62,6 +64,7 @@ def attempt(
     act: Act,
     watch: Watch | None = None,
     done: Callable[[int], None] | None = None,
+    begun: Begun | None = None,
 ) -> NDArray[np.bool_]:
     """Attempt every exercise once and return which succeeded, (k,).
 
@@ -73,13 +76,14 @@ def attempt(
         act: who.
         watch: sees every step.
         done: called with the number of attempts that have just ended.
+        begun: called when attempts have just begun.
     """
     k = len(exercises)
     success = np.zeros(k, dtype=bool)
     at = np.full(world.n, -1, dtype=np.int64)
     at[:k] = np.arange(min(k, world.n))
     waiting = len(at[:k])
-    _begin(world, exercises, at)
+    _begin(world, exercises, at, np.flatnonzero(at >= 0), begun)
     while (at >= 0).any():
         observation = world.observe()
         action = act(world, observation)
@@ -96,7 +100,7 @@ def attempt(
         waiting += len(fresh)
         at[ended] = -1
         at[ended[: len(fresh)]] = fresh
-        _begin(world, exercises, at, ended[: len(fresh)])
+        _begin(world, exercises, at, ended[: len(fresh)], begun)
     return success
 
 
@@ -104,10 +108,12 @@ def _begin(
     world: World,
     exercises: Exercises,
     at: NDArray[np.int64],
-    ids: NDArray[np.int64] | None = None,
+    ids: NDArray[np.int64],
+    begun: Begun | None,
 ) -> None:
-    """Put simulations `ids` (all that have an exercise, if None) at the start of theirs."""
-    ids = np.flatnonzero(at >= 0) if ids is None else ids
+    """Put simulations `ids` at the start of their exercises."""
     if len(ids):
         which = at[ids]
         world.reset(ids, exercises.task[which], exercises.difficulty[which], exercises.seed[which])
+        if begun is not None:
+            begun(world, ids)

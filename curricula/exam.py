@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daytwo.curricula.attempts import AT_ONCE, EXAM, PROBE, Act, Exercises, attempt
+from daytwo.curricula.attempts import AT_ONCE, EXAM, PROBE, Act, Begun, Exercises, attempt
 from daytwo.curricula.textbook import ExamPaper, Textbook
 from daytwo.curricula.wilson import wilson
 from daytwo.sim.arms import Arm
+from daytwo.sim.bullet import BulletEngine
+from daytwo.sim.context import Ranges
 from daytwo.sim.world import World
 
+FEW = 8  # simulations at once in PyBullet, which steps one after the other
 _PAPER = 2**17  # seeds set aside for one paper; no paper asks for as many attempts
 
 
@@ -64,23 +67,34 @@ class Exam:
         papers: what is asked, one paper a task.
         threads: of the physics; 0 uses every core. The result does not depend on it.
         space: the seed space the questions come from.
+        ranges: of what the questions hide; None: see `World`.
+        bullet: in PyBullet's physics instead of MuJoCo's; slow.
 
     Raises:
         InputError: the arm cannot do a task.
     """
 
     def __init__(
-        self, arm: Arm, papers: Sequence[ExamPaper], threads: int = 0, space: int = EXAM
+        self,
+        arm: Arm,
+        papers: Sequence[ExamPaper],
+        threads: int = 0,
+        space: int = EXAM,
+        ranges: Ranges | None = None,
+        bullet: bool = False,
     ) -> None:
         self.tasks = tuple(paper.task for paper in papers)
         self.exercises = questions(papers, space)
-        self.world = World(arm, self.tasks, min(AT_ONCE, len(self.exercises)), threads)
+        n = min(FEW if bullet else AT_ONCE, len(self.exercises))
+        engine = BulletEngine(arm, n) if bullet else None
+        self.world = World(arm, self.tasks, n, threads, engine, ranges)
 
     def sit(
         self,
         act: Act,
         tasks: Sequence[str] | None = None,
         done: Callable[[int], None] | None = None,
+        begun: Begun | None = None,
     ) -> list[ExamRow]:
         """Attempt every question once; the same `act` gives the same rows every time.
 
@@ -88,7 +102,23 @@ class Exam:
             act: the examinee, e.g. `by(policy)` or `expert`.
             tasks: sit only these tasks' papers.
             done: called with the number of attempts that have ended since it was last called.
+            begun: called when attempts have just begun.
         """
+        exercises, success = self.answers(act, tasks, done, begun)
+        return [
+            ExamRow.of(name, success[exercises.task == i])
+            for i, name in enumerate(self.tasks)
+            if tasks is None or name in tasks
+        ]
+
+    def answers(
+        self,
+        act: Act,
+        tasks: Sequence[str] | None = None,
+        done: Callable[[int], None] | None = None,
+        begun: Begun | None = None,
+    ) -> tuple[Exercises, NDArray[np.bool_]]:
+        """Attempt every question once, as `sit`; return the k questions and their success (k,)."""
         asked = [i for i, name in enumerate(self.tasks) if tasks is None or name in tasks]
         chosen = np.isin(self.exercises.task, asked)
         exercises = Exercises(
@@ -96,21 +126,17 @@ class Exam:
             self.exercises.difficulty[chosen],
             self.exercises.seed[chosen],
         )
-        success = attempt(self.world, exercises, act, done=done)
-        return [ExamRow.of(self.tasks[i], success[exercises.task == i]) for i in asked]
+        return exercises, attempt(self.world, exercises, act, done=done, begun=begun)
 
 
 def probe(arm: Arm, textbook: Textbook, threads: int = 0) -> Exam:
     """Return a small exam over the textbook's tasks, on questions of its own.
 
-    Difficulty runs over the whole range in which the textbook practises each task.
+    Difficulty runs over the whole range in which the textbook practises each task. Its task indices
+    count into the textbook's tasks, as those of `daytwo.curricula.cells.Cells` do.
     """
-    bounds: dict[str, tuple[float, float]] = {}
-    for _, exercise in textbook.exercises():
-        low, high = bounds.get(exercise.task, exercise.difficulty)
-        bounds[exercise.task] = min(low, exercise.difficulty[0]), max(high, exercise.difficulty[1])
     papers = [
-        ExamPaper(task=task, difficulty=bounds[task], attempts=textbook.probe.attempts, seed=i)
-        for i, task in enumerate(textbook.tasks)
+        ExamPaper(task=task, difficulty=bounds, attempts=textbook.probe.attempts, seed=i)
+        for i, (task, bounds) in enumerate(textbook.ranges.items())
     ]
-    return Exam(arm, papers, threads, space=PROBE)
+    return Exam(arm, papers, threads, space=PROBE, ranges=textbook.context)

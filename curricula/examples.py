@@ -13,10 +13,8 @@ from daytwo.curricula.textbook import Textbook
 from daytwo.errors import InputError
 from daytwo.memory.episodes import Episode
 from daytwo.sim.arms import Arm
+from daytwo.sim.believed import Blur
 from daytwo.sim.world import StepResult, World
-
-_SPARE = 1.25  # attempts made for each example wanted: experts fail now and then
-_TREMOR = 0.2  # standard deviation of the noise on the actions of a trembling hand
 
 
 class Recorder:
@@ -70,7 +68,7 @@ def worked_examples(arm: Arm, textbook: Textbook, seed: int, threads: int = 0) -
     wanted = [exercise for _, exercise in textbook.exercises() if exercise.worked_examples]
     if not wanted:
         return []
-    tries = [int(np.ceil(exercise.worked_examples * _SPARE)) + 4 for exercise in wanted]
+    tries = [int(np.ceil(exercise.worked_examples * exercise.spare)) + 4 for exercise in wanted]
     tasks = textbook.tasks
     exercises = Exercises(
         task=np.repeat([tasks.index(exercise.task) for exercise in wanted], tries),
@@ -79,9 +77,15 @@ def worked_examples(arm: Arm, textbook: Textbook, seed: int, threads: int = 0) -
         ),
         seed=EXAMPLES + rng.integers(2**32, size=sum(tries)),
     )
-    world = World(arm, tasks, min(AT_ONCE, len(exercises)), threads)
+    world = World(arm, tasks, min(AT_ONCE, len(exercises)), threads, ranges=textbook.context)
     recorder = Recorder(world)
-    success = attempt(world, exercises, _trembling(rng), recorder)
+    # Experts, too, act on what is believed: what they show when unsure is worth seeing.
+    begun = None if textbook.context is None else Blur(seed)
+    tremor = np.zeros(len(tasks))
+    for exercise in wanted:
+        i = tasks.index(exercise.task)
+        tremor[i] = max(tremor[i], exercise.tremor)
+    success = attempt(world, exercises, _trembling(rng, tremor, begun), recorder, begun=begun)
 
     episodes: list[Episode] = []
     start = 0
@@ -92,14 +96,14 @@ def worked_examples(arm: Arm, textbook: Textbook, seed: int, threads: int = 0) -
             raise InputError(
                 f"worked examples of '{exercise.task}' on arm '{arm.name}': the scripted expert "
                 f"succeeded in {len(good)} of {n} attempts, {exercise.worked_examples} are asked "
-                "for; check the arm's workspace, speed and gripper"
+                "for; check the arm's workspace, speed and gripper, or raise `spare`"
             )
         episodes += [recorder.episodes[int(i)] for i in good[: exercise.worked_examples]]
     return episodes
 
 
-def _trembling(rng: np.random.Generator) -> Act:
-    """The expert, with a trembling hand in every other simulation.
+def _trembling(rng: np.random.Generator, size: NDArray[np.float64], blur: Blur | None) -> Act:
+    """The expert, with a trembling hand in every other simulation, and wavering beliefs.
 
     Examples that were knocked off course show how to come back (Laskey et al., DART, 2017).
     What is recorded is what was done, tremor included.
@@ -107,7 +111,9 @@ def _trembling(rng: np.random.Generator) -> Act:
 
     def act(world: World, observation: NDArray[np.float32]) -> NDArray[np.floating]:
         action = expert(world, observation)
-        tremor = _TREMOR * rng.standard_normal(action.shape)
+        if blur is not None:
+            blur.waver(world)
+        tremor = size[world.task, None] * rng.standard_normal(action.shape)
         tremor[::2] = 0.0
         return np.clip(action + tremor, -1.0, 1.0)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from daytwo.errors import InputError
+from daytwo.sim.context import Ranges
 from daytwo.sim.tasks import task_names
 
 HERE = Path(__file__).resolve().parent
@@ -45,6 +46,12 @@ class Exercise(_Page):
     difficulty: Difficulty = (0.0, 1.0)
     share: float = Field(1.0, gt=0.0, allow_inf_nan=False, description="weight when drawing")
     worked_examples: int = Field(0, ge=0, description="successful expert attempts to learn from")
+    spare: float = Field(
+        1.25, ge=1.0, le=20.0, description="attempts made for each of them: experts fail, too"
+    )
+    tremor: float = Field(
+        0.2, ge=0.0, le=1.0, description="standard deviation of noise on half the experts' actions"
+    )
 
 
 class Chapter(_Page):
@@ -54,6 +61,9 @@ class Chapter(_Page):
     exercises: tuple[Exercise, ...] = Field(min_length=1)
     unlock: float = Field(
         0.8, gt=0.0, le=1.0, description="success on this chapter's probe that opens the next"
+    )
+    needs: tuple[str, ...] | None = Field(
+        None, description="chapters whose marks open this one; the one before it if not given"
     )
 
 
@@ -79,6 +89,32 @@ class Probe(_Page):
     )
 
 
+class TeacherPage(_Page):
+    """Who chooses the next exercise, and how; see `daytwo.curricula.teacher`.
+
+    A cell is a task within one bin of its difficulty. Chapters open in `order` alone; the other
+    kinds choose from all cells from the start.
+    """
+
+    kind: Literal["order", "uniform", "learnability", "progress"] = "order"
+    bins: int = Field(4, ge=1, le=100, description="bins of each task's difficulty")
+    uniform: float = Field(0.1, ge=0.0, le=1.0, description="share drawn from all cells alike")
+    fast: float = Field(0.5, gt=0.0, le=1.0, description="a probe's weight in the fast average")
+    slow: float = Field(0.2, gt=0.0, le=1.0, description="a probe's weight in the slow average")
+    learnability: float = Field(
+        0.7, ge=0.0, le=1.0, description="weight of p(1-p); the rest is that of progress"
+    )
+    focus: float = Field(
+        2.0, gt=0.0, le=100.0, description="power of a cell's weight: the more, the fewer are drawn"
+    )
+
+    @model_validator(mode="after")
+    def _fast_is_faster(self) -> TeacherPage:
+        if self.fast <= self.slow:
+            raise ValueError(f"fast must exceed slow, found fast {self.fast}, slow {self.slow}")
+        return self
+
+
 class Budget(_Page):
     """When study ends at the latest; whichever is reached first."""
 
@@ -94,6 +130,12 @@ class Textbook(_Page):
     simulations: int = Field(128, ge=1, le=4096, description="attempts practised at once")
     chapters: tuple[Chapter, ...] = Field(min_length=1)
     exam: tuple[ExamPaper, ...] = Field(min_length=1)
+    held_out: tuple[ExamPaper, ...] = Field(
+        (), description="papers of tasks that no chapter may name: what was never practised"
+    )
+    teacher: TeacherPage = TeacherPage()
+    context: Ranges | None = Field(None, description="what a trial may hide")
+    exam_context: Ranges | None = Field(None, description="likewise, beyond it, for adaptation")
     probe: Probe = Probe()
     budget: Budget = Budget()
 
@@ -102,21 +144,77 @@ class Textbook(_Page):
         names = [chapter.name for chapter in self.chapters]
         if len(set(names)) != len(names):
             raise ValueError(f"chapter names must differ, found {', '.join(names)}")
-        examined = [paper.task for paper in self.exam]
+        examined = [paper.task for paper in self.papers]
         if len(set(examined)) != len(examined):
             raise ValueError(f"one exam paper a task, found {', '.join(examined)}")
+        held_out = {paper.task for paper in self.held_out}
+        for chapter in self.chapters:
+            for exercise in chapter.exercises:
+                if exercise.task in held_out:
+                    raise ValueError(
+                        f"task '{exercise.task}' is held out, so no chapter may name it; "
+                        f"chapter '{chapter.name}' does"
+                    )
+            unknown = sorted(set(chapter.needs or ()) - set(names))
+            if unknown:
+                raise ValueError(
+                    f"chapter '{chapter.name}' needs '{unknown[0]}', which is no chapter; "
+                    f"known are {', '.join(names)}"
+                )
+        circle = _circle([chapter.name for chapter in self.chapters], self.needs)
+        if circle:
+            raise ValueError(f"a textbook that unlocks in a circle: {' needs '.join(circle)}")
         return self
+
+    @property
+    def papers(self) -> tuple[ExamPaper, ...]:
+        """What is asked in the exam: of what is practised, then of what is held out."""
+        return self.exam + self.held_out
+
+    @property
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        """Chapter name -> names of the chapters whose marks open it."""
+        before: tuple[str, ...] = ()
+        needs = {}
+        for chapter in self.chapters:
+            needs[chapter.name] = before if chapter.needs is None else chapter.needs
+            before = (chapter.name,)
+        return needs
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """Every task practised, in the order of first appearance."""
         return tuple(dict.fromkeys(exercise.task for _, exercise in self.exercises()))
 
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Task -> the whole range of difficulty in which it is practised; as `tasks` in order."""
+        ranges: dict[str, tuple[float, float]] = {}
+        for _, exercise in self.exercises():
+            low, high = ranges.get(exercise.task, exercise.difficulty)
+            easiest, hardest = exercise.difficulty
+            ranges[exercise.task] = min(low, easiest), max(high, hardest)
+        return ranges
+
     def exercises(self) -> Iterator[tuple[int, Exercise]]:
         """Yield (chapter index, exercise) in order."""
         for i, chapter in enumerate(self.chapters):
             for exercise in chapter.exercises:
                 yield i, exercise
+
+
+def _circle(names: list[str], needs: dict[str, tuple[str, ...]]) -> list[str]:
+    """Return names that need each other, first and last alike; none if everything can open."""
+    left = set(names)
+    while ready := {name for name in left if not left & set(needs[name])}:
+        left -= ready
+    if not left:
+        return []
+    path = [next(name for name in names if name in left)]
+    while True:  # each that is left needs another that is left
+        path.append(next(name for name in needs[path[-1]] if name in left))
+        if path[-1] in path[:-1]:
+            return path[path.index(path[-1]) :]
 
 
 def textbook_names() -> tuple[str, ...]:
@@ -185,6 +283,8 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         "chapters": Chapter,
         "exercises": Exercise,
         "exam": ExamPaper,
+        "held_out": ExamPaper,
+        "teacher": TeacherPage,
         "probe": Probe,
         "budget": Budget,
     }

@@ -49,6 +49,11 @@ def begin(
     """
     source = RunFolder(run).open()
     plan = Plan.of(source.read(source.run))
+    if plan.textbook.context is not None:
+        raise InputError(
+            f"{run}: its policy acts on beliefs of what a trial hides, and a memory keeps none of "
+            "those yet; begin from a study whose textbook has no `context`, such as first_steps"
+        )
     book = plan.textbook.model_copy(update={"exam": papers or plan.textbook.exam})
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"memory {folder}: there is something already; name another folder")

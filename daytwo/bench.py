@@ -14,8 +14,8 @@ from daytwo.machine import describe
 from daytwo.run_folder import write_json
 
 NAMES = (
-    *("sim", "update", "learn", "continual", "daytwo", "memory", "crash"),
-    *("bus", "governor", "loop", "faults", "twin_day"),
+    *("sim", "update", "learn", "teacher", "continual", "daytwo", "memory", "crash"),
+    *("bus", "governor", "loop", "faults", "twin_day", "adapt", "twin"),
 )
 RESULTS = Path(daytwo.benchmarks.__file__).resolve().parent / "results"
 

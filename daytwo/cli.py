@@ -113,14 +113,23 @@ def train(
 
 
 @app.command("eval")
-def evaluate(run: Run, as_json: AsJson = False) -> None:
+def evaluate(
+    run: Run,
+    world: Annotated[
+        str, typer.Option(help="mujoco, or bullet: physics that nobody was trained in.")
+    ] = "mujoco",
+    as_json: AsJson = False,
+) -> None:
     """Sit the exam of a run's textbook: the learner, imitation only, and the scripted expert."""
+    from daytwo.errors import InputError
     from daytwo.examine import examine
     from daytwo.run_folder import RunFolder
     from daytwo.screen import Screen
 
-    rows = examine(RunFolder(run).open(), Screen(console(as_json)))
-    print_json(as_json, {"run": str(run), "exam": rows})
+    if world not in ("mujoco", "bullet"):
+        raise InputError(f"--world {world}: give mujoco or bullet")
+    rows = examine(RunFolder(run).open(), Screen(console(as_json)), bullet=world == "bullet")
+    print_json(as_json, {"run": str(run), "world": world, "exam": rows})
 
 
 @app.command()

@@ -4,48 +4,61 @@ from __future__ import annotations
 
 from typing import Any
 
-from daytwo.curricula.attempts import Act, by, expert
+from daytwo.believing import acting
+from daytwo.curricula.attempts import expert
 from daytwo.curricula.exam import Exam
 from daytwo.curricula.examples import worked_examples
 from daytwo.errors import InputError
 from daytwo.film import film
 from daytwo.plan import Plan
 from daytwo.policies.cloning import clone
+from daytwo.policies.config import LearnerConfig
+from daytwo.policies.estimator import Estimator
 from daytwo.run_folder import RunFolder, write_json
 from daytwo.screen import Screen, exam_table
 from daytwo.sim.arms import load_arm
-from daytwo.sim.observation import SCALE
 from daytwo.study import load_learner
 
 WHO = {"learner": "learner", "cloning": "clone", "expert": "scripted expert"}
 
 
-def examine(folder: RunFolder, screen: Screen) -> list[dict[str, Any]]:
+def examine(folder: RunFolder, screen: Screen, bullet: bool = False) -> list[dict[str, Any]]:
     """Sit the run's exam: the learner, a clone of its worked examples, the scripted expert.
 
     The clone is trained here, on the very examples that the learner was shown: what it reaches is
     imitation alone.
 
+    Args:
+        folder: of the run.
+        screen: where a person watches.
+        bullet: in PyBullet's physics, which nobody was trained in; then nothing is filed.
+
     Returns:
-        The rows written to exam.json.
+        The rows, which are written to exam.json.
 
     Raises:
         InputError: the checkpoint is damaged or belongs to another arm or layout.
     """
     plan = Plan.of(folder.read(folder.run))
     arm = load_arm(plan.arm)
-    exam = Exam(arm, plan.textbook.exam)
-    sitting: dict[str, Act] = {"learner": by(load_learner(folder, arm))}
-    examples = worked_examples(arm, plan.textbook, plan.seed)
+    book = plan.textbook
+    exam = Exam(arm, book.papers, ranges=book.context, bullet=bullet)
+    world = exam.world
+    estimator = None if book.context is None else Estimator.load(folder.estimator)
+    sitting = {"learner": acting(load_learner(folder, arm), estimator, world.n)}
+    examples = worked_examples(arm, book, plan.seed)
     if examples:
         screen.say(f"Cloning {len(examples)} worked examples, to see what imitation alone reaches")
-        sitting["cloning"] = by(clone(examples, seed=plan.seed, scale=SCALE))
+        config = LearnerConfig(secret=world.secret)
+        imitator = clone(examples, seed=plan.seed, config=config, scale=world.scale)
+        sitting["cloning"] = acting(imitator, estimator, world.n)
     sitting["expert"] = expert
     rows: list[dict[str, Any]] = []
     for name, act in sitting.items():
         with screen.counting(f"Exam of the {WHO[name]}", len(exam.exercises)) as done:
             rows += [{"policy": name, **row.as_dict()} for row in exam.sit(act, done=done)]
-    write_json(folder.exam, {"rows": rows})
+    if not bullet:
+        write_json(folder.exam, {"rows": rows})
     screen.console.print(exam_table(rows))
     return rows
 
@@ -59,18 +72,20 @@ def film_all(folder: RunFolder, screen: Screen) -> None:
     plan = Plan.of(run)
     missing = [
         paper.task
-        for paper in plan.textbook.exam
+        for paper in plan.textbook.papers
         if not (folder.videos / f"{paper.task}.mp4").exists()
     ]
     if not missing:
         return
     arm = load_arm(plan.arm)
-    act = by(load_learner(folder, arm))
+    book = plan.textbook
+    estimator = None if book.context is None else Estimator.load(folder.estimator)
+    act = acting(load_learner(folder, arm), estimator, 1)
     run["videos_missing"] = None
     with screen.counting("Films, one a task", len(missing)) as done:
         for task in missing:
             try:
-                film(arm, task, act, folder.videos / f"{task}.mp4")
+                film(arm, task, act, folder.videos / f"{task}.mp4", book.context)
             except InputError as error:
                 run["videos_missing"] = str(error)
                 screen.say(f"No videos: {error}")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from daytwo.curricula.attempts import FILM, Act
 from daytwo.errors import InputError
 from daytwo.sim.arms import Arm
+from daytwo.sim.context import Ranges
 from daytwo.sim.render import Camera
 from daytwo.sim.scene import CONTROL_HZ
 from daytwo.sim.world import World
@@ -23,7 +24,7 @@ BORDER = 8  # [px]
 GREEN, RED = (46, 160, 67), (207, 34, 46)
 
 
-def film(arm: Arm, task: str, act: Act, path: Path) -> None:
+def film(arm: Arm, task: str, act: Act, path: Path, ranges: Ranges | None = None) -> None:
     """Film attempts at one task, one after the other, from easy to hard.
 
     Args:
@@ -31,11 +32,12 @@ def film(arm: Arm, task: str, act: Act, path: Path) -> None:
         task: name of the task.
         act: who acts, e.g. `daytwo.curricula.attempts.by(policy)`.
         path: the .mp4 to write; its folder is made.
+        ranges: of what the attempts hide.
 
     Raises:
         InputError: nothing can be drawn here (says how to get it), or the disk is full.
     """
-    world = World(arm, (task,), 1, threads=1)
+    world = World(arm, (task,), 1, threads=1, ranges=ranges)
     camera = Camera(world, WIDTH, HEIGHT)
     aside = path.with_name(f".{path.name}")
     try:

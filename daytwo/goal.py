@@ -11,6 +11,7 @@ from daytwo.errors import InputError
 from daytwo.hardware.driver import Array
 from daytwo.hardware.objects import ObjectSource, Sighting
 from daytwo.sim.arms import Arm
+from daytwo.sim.fixtures import PART, has_part
 from daytwo.sim.tasks import get_task
 from daytwo.sim.tasks.base import Placement, Task
 
@@ -33,7 +34,8 @@ def check_goal(arm: Arm, task: str, p_goal: ArrayLike) -> Array:
 
 
 class GoalAt(ObjectSource):
-    """Lays exercises out with the goal where it was asked for; a pedestal stands under it.
+    """Lays exercises out with the goal where it was asked for; a pedestal stands under it, and a
+    fixture moves along, on the table.
 
     Args:
         source: of the objects.
@@ -53,8 +55,17 @@ class GoalAt(ObjectSource):
 
     def begin(self, q: Array, placement: Placement) -> Placement:
         moved = self._p_goal - placement.p_goal
-        pedestal = placement.p_pedestal + moved  # NaN where there is none
-        laid = replace(placement, p_goal=placement.p_goal + moved, p_pedestal=pedestal)
+        p_object = placement.p_object.copy()
+        fixed = placement.fixture > 0
+        moved[fixed, 2] = 0.0
+        p_object[:, PART] += np.where(has_part(placement.fixture)[:, None], moved, 0.0)
+        laid = replace(
+            placement,
+            p_object=p_object,
+            p_goal=placement.p_goal + moved,
+            p_pedestal=placement.p_pedestal + moved,  # NaN where there is none
+            p_fixture=placement.p_fixture + moved,  # likewise
+        )
         return self._source.begin(q, laid)
 
     def objects(self) -> Sighting:

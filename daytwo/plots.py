@@ -12,6 +12,8 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 
 from daytwo.curricula.wilson import wilson
 
@@ -60,6 +62,58 @@ def learning_curves(probes: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -
         if axes.lines:
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=6, frameon=False)
         return _svg(figure)
+
+
+def curriculum(probes: Sequence[Mapping[str, Any]]) -> str:
+    """Draw each cell's share of what was drawn and its success over environment steps, as SVG.
+
+    A row a cell, the tasks beside each other, each from easy (below) to hard. A column is what held
+    from one probe to the next.
+
+    Args:
+        probes: rows of progress.jsonl in order; those without cells are left out.
+    """
+    rows = [probe for probe in probes if probe.get("cells")]
+    if not rows:
+        return ""
+    cells = rows[0]["cells"]
+    tasks = [cell["task"] for cell in cells]
+    edges = [row["env_steps"] / 1e3 for row in rows]
+    edges.append(edges[-1] + (edges[-1] - edges[-2] if len(edges) > 1 else 1.0))
+    share, success = (
+        np.array([[cell[name] for cell in row["cells"]] for row in rows], dtype=float).T
+        for name in ("share", "success")
+    )
+    with plt.rc_context(_STYLE | {"svg.hashsalt": "curriculum", "axes.grid": False}):
+        height = 1.4 + 0.13 * len(cells)
+        figure, both = plt.subplots(1, 2, figsize=(10.5, height), sharey=True, layout="constrained")
+        shown = ((share, "share of the draw", COLOURS[0]), (success, "success", COLOURS[2]))
+        for axes, (values, title, colour) in zip(both, shown, strict=True):
+            most = 1.0 if values is success else max(float(share.max()), 1e-9)
+            mesh = axes.pcolormesh(
+                edges, range(len(cells) + 1), values, cmap=_from_clear(colour), vmin=0, vmax=most
+            )
+            mesh.set_rasterized(True)  # as thousands of shapes it would weigh more
+            percent = matplotlib.ticker.PercentFormatter(1.0, decimals=0)
+            figure.colorbar(mesh, ax=axes, format=percent, pad=0.02).outline.set_visible(False)
+            axes.set(xlabel="environment steps [thousands]")
+            axes.set_title(title, fontsize=11, loc="left")
+            for i, (below, above) in enumerate(pairwise(tasks), start=1):
+                if below != above:
+                    axes.axhline(i, color=_INK, lw=0.9, alpha=0.4)
+        names = list(dict.fromkeys(tasks))
+        middles = [float(np.mean([i + 0.5 for i, t in enumerate(tasks) if t == n])) for n in names]
+        both[0].set_yticks(middles, names)
+        for axes in both:
+            axes.tick_params(axis="y", length=0)
+        return _svg(figure)
+
+
+def _from_clear(colour: str) -> Colormap:
+    """From the page itself to a colour, so that it reads in light and in dark; grey for none."""
+    rgb = matplotlib.colors.to_rgb(colour)
+    clear = LinearSegmentedColormap.from_list(colour, [(*rgb, 0.04), (*rgb, 1.0)])
+    return clear.with_extremes(bad=(0.5, 0.5, 0.5, 0.12))
 
 
 def exam_curves(

@@ -11,7 +11,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from daytwo.plots import learning_curves
+from daytwo.plots import curriculum, learning_curves
 from daytwo.run_folder import RunFolder, write_text
 
 NAMES = {
@@ -57,7 +57,9 @@ def context(
     """Return what the template shows."""
     settings = run["settings"]
     textbook = settings["textbook"]
-    tasks = [paper["task"] for paper in textbook["exam"]]
+    held_out = [paper["task"] for paper in textbook.get("held_out", [])]
+    tasks = [paper["task"] for paper in textbook["exam"]] + held_out
+    every, exam = exam, [row for row in exam if row["task"] not in held_out]
     videos = [folder.videos / f"{task}.mp4" for task in tasks]
     return {
         "title": f"{textbook['name']} on {settings['arm']}",
@@ -68,10 +70,13 @@ def context(
         "tiles": _tiles(run, exam),
         "shown": _shown(run["worked_examples"]),
         "beyond": _beyond(exam),
-        "videos": [_video(path, exam) for path in videos if path.exists()],
+        "videos": [_video(path, every) for path in videos if path.exists()],
         "videos_missing": run.get("videos_missing"),
-        "exam": [_group(task, exam) for task in tasks] if exam else [],
+        "exam": [_group(task, every) for task in tasks] if every else [],
+        "held_out": held_out,
         "curves": Markup(learning_curves(probes, tasks)),
+        "curriculum": Markup(curriculum(probes)),
+        "teacher": textbook.get("teacher", {"kind": "order"})["kind"],
         "probe_attempts": textbook["probe"]["attempts"],
         "facts": _facts(run),
         "settings": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True).strip(),

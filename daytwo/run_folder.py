@@ -1,9 +1,10 @@
 """Where a run keeps its files, and how they are written so that a reader never sees half of one.
 
 run.json         settings, versions, seed, machine, commit, wall time, counters
-progress.jsonl   one object a probe: wall_s, env_steps, updates, chapter, success {task: rate}
+progress.jsonl   one object a probe: wall_s, env_steps, updates, chapter, success {task: rate},
+                 cells [{task, low, high, success, progress, share}, ...] (what the teacher draws)
 exam.json        {"rows": [{policy, task, successes, attempts, rate, low, high}, ...]}
-videos/TASK.mp4  checkpoint/  tb/  report.html
+videos/TASK.mp4  checkpoint/  estimator/ (where trials hide something)  tb/  report.html
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class RunFolder:
         self.exam = self.path / "exam.json"
         self.videos = self.path / "videos"
         self.checkpoint = self.path / "checkpoint"
+        self.estimator = self.path / "estimator"
         self.tensorboard = self.path / "tb"
         self.report = self.path / "report.html"
 

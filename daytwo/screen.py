@@ -24,8 +24,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from daytwo.curricula.teacher import Cell
+
 _REDRAW_S = 0.25  # [s]
 _SMOOTH_S = 3.0  # [s] over which the rates are smoothed
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+_NAMED = 3  # cells named in a line
 
 
 @contextmanager
@@ -58,11 +62,12 @@ class Snapshot:
     budget_s: float
     env_steps: int
     updates: int
-    chapter: str
+    place: str  # in the textbook
     tasks: Sequence[str]  # all of the textbook
     open_tasks: Sequence[str]
     practice: Mapping[str, float]  # moving success, with exploration noise
     probe: Mapping[str, float]  # success at the last probe
+    cells: Sequence[Cell] = ()  # what the teacher draws, and why
 
 
 @dataclass
@@ -129,9 +134,11 @@ class Screen:
         steps, updates = self._rates
         successes = "  ".join(f"{task} {rate:.0%}" for task, rate in now.probe.items())
         self.say(
-            f"{clock(now.wall_s)} of {clock(now.budget_s)}  {now.chapter}  "
+            f"{clock(now.wall_s)} of {clock(now.budget_s)}  {now.place}  "
             f"{steps:,.0f} steps/s  {updates:.0f} updates/s  {successes}"
         )
+        if now.cells:
+            self.say(f"      {drawn_most(now.cells)}")
 
     def _measure(self, now: Snapshot) -> None:
         """Follow the rates, smoothed over a few seconds."""
@@ -153,7 +160,7 @@ class Screen:
         left = max(now.budget_s - now.wall_s, 0.0)
         head = Table.grid(padding=(0, 2))
         head.add_row(
-            Text(f"chapter {now.chapter}", style="bold"),
+            Text(now.place, style="bold"),
             ProgressBar(total=now.budget_s, completed=min(now.wall_s, now.budget_s), width=30),
             f"{clock(now.wall_s)}, at most {clock(left)} left",
             f"{steps:,.0f} steps/s",
@@ -163,18 +170,60 @@ class Screen:
         for title, justify in (("task", "left"), ("probe", "left"), ("", "right")):
             body.add_column(title, justify=justify)  # type: ignore[arg-type]
         body.add_column("practice", justify="right")
+        if now.cells:
+            for title in ("success", "progress", "drawn"):
+                body.add_column(title)
+            body.add_column("")
         for task in now.tasks:
             if task not in now.open_tasks:
-                body.add_row(Text(task, style="dim"), Text("not open yet", style="dim"), "", "")
+                body.add_row(Text(task, style="dim"), Text("not open yet", style="dim"))
                 continue
             rate = now.probe.get(task)
             body.add_row(
                 task,
                 Bar(1.0, 0.0, rate or 0.0, width=30, color="green"),
-                "–" if rate is None else f"{rate:.0%}",
-                f"{now.practice[task]:.0%}" if task in now.practice else "–",
+                _percent(rate),
+                _percent(now.practice.get(task)),
+                *self._by_difficulty(task, now.cells),
             )
+        if now.cells:
+            body.caption = "success, progress and what is drawn: by difficulty, from easy to hard"
+            body.caption_style, body.caption_justify = "dim", "left"
         return Group(head, body)
+
+    def _by_difficulty(self, task: str, cells: Sequence[Cell]) -> list[RenderableType]:
+        """One mark a cell for its success, progress and share; the last two against the most."""
+        if not cells:
+            return []
+        mine = [cell for cell in cells if cell.task == task]
+        most = max(max(cell.progress for cell in cells), 0.05)  # less than that looks like little
+        widest = max(cell.share for cell in cells)
+        return [
+            Text(_marks([cell.success for cell in mine]), style="green"),
+            Text(_marks([cell.progress / most for cell in mine]), style="magenta"),
+            Text(_marks([cell.share / widest for cell in mine]), style="cyan"),
+            f"{sum(cell.share for cell in mine):.0%}",
+        ]
+
+
+def drawn_most(cells: Sequence[Cell]) -> str:
+    """Name the cells that are drawn most, with why, in one line."""
+    most = sorted(cells, key=lambda cell: -cell.share)[:_NAMED]
+    return "draws mostly " + ", ".join(
+        f"{cell.task} {cell.low:.2f}–{cell.high:.2f} {cell.share:.0%}"
+        f" (success {_percent(cell.success)}, progress {cell.progress:.2f})"
+        for cell in most
+    )
+
+
+def _marks(values: Sequence[float | None]) -> str:
+    """A bar of text a value in [0, 1]; a dot for none."""
+    last = len(_HEIGHTS) - 1
+    return "".join("·" if v is None else _HEIGHTS[min(round(v * last), last)] for v in values)
+
+
+def _percent(rate: float | None) -> str:
+    return "–" if rate is None else f"{rate:.0%}"
 
 
 def clock(seconds: float) -> str:

@@ -13,16 +13,19 @@ from stable_baselines3.common.callbacks import BaseCallback
 from daytwo.curricula.attempts import by
 from daytwo.curricula.exam import probe
 from daytwo.curricula.examples import count, worked_examples
-from daytwo.curricula.teacher import ChapterSampler
+from daytwo.curricula.teacher import Teacher
+from daytwo.curricula.teachers import make_teacher
 from daytwo.errors import InputError
+from daytwo.estimating import teach_estimator
 from daytwo.machine import describe, peak_memory_gb
 from daytwo.memory.checkpoint import read_manifest
 from daytwo.plan import Plan
+from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.run_folder import RunFolder, write_json
 from daytwo.screen import Screen, Snapshot, stopping
 from daytwo.sim.arms import Arm, load_arm
-from daytwo.sim.observation import SCALE
+from daytwo.sim.believed import Blur
 from daytwo.sim.vec_env import BatchVecEnv
 
 SAVE_EVERY = 5  # probes; in steps, not seconds, because saving ends the running attempts
@@ -60,12 +63,13 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
     begun = time.monotonic()
     arm = load_arm(plan.arm)
     book = plan.textbook
-    teacher = ChapterSampler(book)
+    teacher = make_teacher(book)
     diary = Diary(started=datetime.now(UTC).isoformat(timespec="seconds"))
     if resume:
         diary = read_diary(folder, arm)
         teacher.load_state_dict(diary.teacher)
-    env = BatchVecEnv(arm, book.tasks, book.simulations, teacher)  # the learner seeds it
+    # The learner seeds it.
+    env = BatchVecEnv(arm, book.tasks, book.simulations, teacher, ranges=book.context)
     try:
         if resume:
             learner = Learner.load(folder.checkpoint, env=env)
@@ -79,7 +83,8 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
             learner = Learner(
                 env,
                 demos=examples or None,
-                scale=SCALE,
+                config=LearnerConfig(secret=env.world.secret),
+                scale=env.world.scale,
                 seed=plan.seed,
                 tensorboard_log=str(folder.tensorboard),
             )
@@ -92,6 +97,12 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
                 tb_log_name="study",
             )
         pupil.save()
+        if book.context is not None and diary.ended != STOPPED:
+            screen.say("Now it learns to tell from its own trials what is hidden in them")
+            estimator = teach_estimator(
+                learner, arm, book.tasks, book.context, plan.seed, tell=screen.say
+            )
+            estimator.save(folder.estimator)
     finally:
         env.close()
     return diary
@@ -107,7 +118,7 @@ class Pupil(BaseCallback):
         plan: Plan,
         arm: Arm,
         folder: RunFolder,
-        teacher: ChapterSampler,
+        teacher: Teacher,
         diary: Diary,
         screen: Screen,
         begun: float,
@@ -154,29 +165,34 @@ class Pupil(BaseCallback):
     def _probe(self) -> None:
         """Examine the open tasks, write the result down, and open what may be opened."""
         diary = self.diary
-        rows = self.probe.sit(by(self.model), tasks=self.teacher.open_tasks)
-        diary.probe = {row.task: row.rate for row in rows}
+        open_tasks = self.teacher.open_tasks
+        begun = None if self.book.context is None else Blur(0)  # the same each time
+        asked, success = self.probe.answers(by(self.model), open_tasks, begun=begun)
+        by_task = {task: success[asked.task == self.book.tasks.index(task)] for task in open_tasks}
+        diary.probe = {task: float(mine.mean()) for task, mine in by_task.items()}
         diary.probes += 1
+        chapter = self.teacher.open
+        fresh = self.teacher.probed(*self.teacher.grid.count(asked.task, asked.difficulty, success))
         diary.wall_s = time.monotonic() - self.begun
         self.folder.append_progress(
             {
                 "wall_s": round(diary.wall_s, 2),
                 "env_steps": self.num_timesteps,
                 "updates": self.model.n_updates,
-                "chapter": self.teacher.open,
+                "chapter": chapter,
                 "success": diary.probe,
+                "cells": [asdict(cell) for cell in self.teacher.cells()],
             }
         )
         for task, rate in diary.probe.items():
             self.logger.record(f"probe/{task}", rate)
         for task, rate in self.teacher.success().items():
             self.logger.record(f"practice/{task}", rate)
-        self.logger.record("study/chapter", self.teacher.open)
+        self.logger.record("study/chapter", chapter)
         self.logger.dump(self.num_timesteps)
         self.screen.probed(self._snapshot())
-        if self.teacher.unlock(diary.probe):
-            name = self.book.chapters[self.teacher.open - 1].name
-            self.screen.say(f"Chapter {self.teacher.open} opens: {name}")
+        for name in fresh:
+            self.screen.say(f"Chapter opens: {name}")
 
     def save(self) -> None:
         """Write the checkpoint, with the diary in it, and run.json for people and the report."""
@@ -199,17 +215,17 @@ class Pupil(BaseCallback):
         )
 
     def _snapshot(self) -> Snapshot:
-        chapter = self.teacher.open
         return Snapshot(
             wall_s=self.diary.wall_s,
             budget_s=60 * self.plan.minutes,
             env_steps=self.num_timesteps,
             updates=self.model.n_updates,
-            chapter=f"{chapter}/{len(self.book.chapters)} {self.book.chapters[chapter - 1].name}",
+            place=self.teacher.place,
             tasks=self.teacher.tasks,
             open_tasks=self.teacher.open_tasks,
             practice=self.teacher.success(),
             probe=self.diary.probe,
+            cells=self.teacher.cells(),
         )
 
 

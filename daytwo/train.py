@@ -52,7 +52,7 @@ def train(
         seed=begun.seed if seed is None else seed,
         minutes=minutes or begun.minutes,
     )
-    for task in book.tasks:
+    for task in dict.fromkeys((*book.tasks, *(paper.task for paper in book.papers))):
         get_task(task, load_arm(plan.arm))  # refuse what cannot be done before anything is made
     if resume:
         plan.must_continue(begun)

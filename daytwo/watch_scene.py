@@ -12,6 +12,7 @@ from daytwo.errors import InputError
 from daytwo.sim.arms import Arm
 from daytwo.sim.arms.shapes import Shape, shapes_of
 from daytwo.sim.arms.urdf import Array
+from daytwo.sim.fixtures import FIXTURES, turned
 
 GHOST = 0.25  # opacity of what is old
 SEEN = 0.5  # [s] a sighting may be old
@@ -37,7 +38,9 @@ class Scene:
         self._joints: dict[str, Any] = {}
         self._frames(server)
         self._cubes: list[Any] = []
-        self._sizes: list[float] = []
+        self._sizes: list[tuple[float, float]] = []
+        self._fixture: tuple[float, ...] | None = None
+        self._fixture_boxes: list[Any] = []
         self._target: Any = None
         self._pedestal: Any = None
         self._poses: dict[str, Array] = {}
@@ -68,8 +71,12 @@ class Scene:
         """Draw objects as they were told, ghosts where that is old, and the attempt's target."""
         laid = placement or {}
         halves = (laid.get("half") or [[]])[0]
-        sizes = [float(half or 0.0) for half in halves]
+        stretches = (laid.get("stretch") or [[1.0] * len(halves)])[0]
+        sizes = [
+            (float(h or 0.0), float(h or 0.0) * s) for h, s in zip(halves, stretches, strict=True)
+        ]
         self._make_cubes(sizes[: len(objects["p"])])
+        self._show_fixture(laid)
         for i, cube in enumerate(self._cubes):
             if cube is None:
                 continue
@@ -105,7 +112,35 @@ class Scene:
             self._pedestal.dimensions = (wide, wide, max(float(top[2]), 1e-3))
             self._move(self._pedestal, [top[0], top[1], float(top[2]) / 2])
 
-    def _make_cubes(self, sizes: list[float]) -> None:
+    def _show_fixture(self, laid: dict[str, Any]) -> None:
+        """The boxes of a fixture that stand still; its part is drawn as an object."""
+        which = int((laid.get("fixture") or [0])[0])
+        p = (laid.get("p_fixture") or [[None]])[0]
+        if which == 0 or None in p:
+            told = None
+        else:
+            told = (which, float(laid["fixture_size"][0]), float(laid["yaw_fixture"][0]), *p)
+        if told == self._fixture:
+            return
+        for box in self._fixture_boxes:
+            box.remove()
+        self._fixture, self._fixture_boxes = told, []
+        if told is None:
+            return
+        size, yaw = np.array([told[1]]), told[2]
+        turn = (float(np.cos(yaw / 2)), 0.0, 0.0, float(np.sin(yaw / 2)))
+        for i, (centre, half) in enumerate(FIXTURES[which - 1].fixed(size)[0]):
+            self._fixture_boxes.append(
+                self._scene.add_box(
+                    f"/fixture{i}",
+                    (132, 143, 158),
+                    tuple(2 * half),
+                    wxyz=turn,
+                    position=np.asarray(p) + turned(centre, np.asarray(yaw)),
+                )
+            )
+
+    def _make_cubes(self, sizes: list[tuple[float, float]]) -> None:
         if sizes == self._sizes:
             return
         for cube in self._cubes:
@@ -113,10 +148,12 @@ class Scene:
                 cube.remove()
         self._sizes = sizes
         self._cubes = [
-            self._scene.add_box(f"/object{i}", OBJECTS[i % len(OBJECTS)], (2 * half,) * 3)
+            self._scene.add_box(
+                f"/object{i}", OBJECTS[i % len(OBJECTS)], (2 * half, 2 * half, 2 * z)
+            )
             if half > 0
             else None
-            for i, half in enumerate(sizes)
+            for i, (half, z) in enumerate(sizes)
         ]
 
     def _table(self, server: viser.ViserServer) -> None:

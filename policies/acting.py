@@ -42,10 +42,12 @@ class ActingPolicy:
             self._mean = np.asarray(policy["scale.mean"], np.float32)
             std = np.sqrt(np.asarray(policy["scale.var"], np.float32))
             flat, hidden = np.asarray(policy["actor.flat"], np.float32), meta["config"]["hidden"]
+            secret = meta["config"].get("secret", 0)
         except (KeyError, TypeError) as error:
             raise InputError(f"{where}: holds no whole policy: {error!r}") from error
         self._std = np.maximum(std, np.float32(MIN_STD))
-        sizes = (len(self._mean), hidden, hidden, 2 * len(self._low))
+        self._sees = len(self._mean) - secret
+        sizes = (self._sees, hidden, hidden, 2 * len(self._low))
         shapes = [shape for i, o in pairwise(sizes) for shape in ((i, o), (o,))]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
         if flat.shape != (ends[-1],):
@@ -71,7 +73,7 @@ class ActingPolicy:
         if not np.isfinite(obs).all():
             row, element = np.argwhere(~np.isfinite(obs))[0]
             raise InputError(f"observation of environment {row}, element {element}: not finite")
-        h = np.clip((obs - self._mean) / self._std, -CLIP, CLIP)
+        h = np.clip((obs - self._mean) / self._std, -CLIP, CLIP)[:, : self._sees]
         for weight, bias in self._hidden:
             z = h @ weight + bias
             z -= z.mean(axis=1, keepdims=True)

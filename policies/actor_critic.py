@@ -47,6 +47,7 @@ class ActorCritic(SAC):
             self.action_space,  # type: ignore[arg-type]
             config.hidden,
             config.noise,
+            config.secret,
         ).to(self.device)
         self.layout = Layout(obs[0], action[0])
         self.past = Past(self.layout, self.device)

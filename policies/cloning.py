@@ -67,6 +67,7 @@ def clone(
             gym.spaces.Box(-np.inf, np.inf, (obs.shape[1],)),
             gym.spaces.Box(-1.0, 1.0, (shown.shape[1],)),
             hidden=config.hidden,
+            secret=config.secret,
         )
     if scale is None:
         policy.scale.update(obs)

@@ -22,6 +22,7 @@ class LearnerConfig:
     """
 
     hidden: int = 256  # units in each of the two hidden layers of actor and critics
+    secret: int = 0  # last elements of an observation that only critics see
     batch_size: int = 512  # transitions an update learns from
     good_share: float = 0.5  # of what the past leaves, from worked examples and own successes
     past_share: float = 0.15  # of the batch, from each task in the past

@@ -61,10 +61,14 @@ class Actor(MLP):
     Layer normalisation here too: a new task is then learnt quickly by a network that has learnt
     others before (Lyle et al., "Understanding plasticity in neural networks", 2023). Where a goal
     is near every input is small; a tenth added to the variance keeps noise small there too.
+    The last `secret` elements of an observation are for critics alone; it sees the others.
     """
 
-    def __init__(self, obs_dim: int, action_dim: int, hidden: int, noise: float) -> None:
-        super().__init__((obs_dim, hidden, hidden, 2 * action_dim), norm=ACTOR_NORM)
+    def __init__(
+        self, obs_dim: int, action_dim: int, hidden: int, noise: float, secret: int = 0
+    ) -> None:
+        self.sees = obs_dim - secret
+        super().__init__((self.sees, hidden, hidden, 2 * action_dim), norm=ACTOR_NORM)
         with torch.no_grad():  # start with the same small noise in every state
             weight, bias = self.layers()[-1]
             weight[..., action_dim:] = 0.0
@@ -72,13 +76,13 @@ class Actor(MLP):
 
     def gaussian(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation before tanh, (b, a) each."""
-        mean, log_std = self(obs)[0].chunk(2, dim=-1)
+        mean, log_std = self(obs[:, : self.sees])[0].chunk(2, dim=-1)
         return mean, log_std.clamp(*LOG_STD)
 
     def sample(self, obs: Tensor, noise: Tensor) -> Sample:
         """Actions from standard normal `noise` (b, a)."""
         tape = Tape()
-        mean, raw = self(obs, tape)[0].chunk(2, dim=-1)
+        mean, raw = self(obs[:, : self.sees], tape)[0].chunk(2, dim=-1)
         log_std = raw.clamp(*LOG_STD)
         spread = noise * log_std.exp()
         u = mean + spread

@@ -25,6 +25,7 @@ class LearnerPolicy(BasePolicy):
         action_space: one-dimensional, bounded Box; actions inside are in [-1, 1].
         hidden: units of each hidden layer.
         noise: standard deviation of the actions at the start.
+        secret: last elements of an observation that only critics see.
     """
 
     def __init__(
@@ -33,12 +34,13 @@ class LearnerPolicy(BasePolicy):
         action_space: gym.spaces.Box,
         hidden: int = 256,
         noise: float = 0.2,
+        secret: int = 0,
     ) -> None:
         super().__init__(observation_space, action_space, squash_output=True)
         assert observation_space.shape is not None
         obs, action = observation_space.shape[0], action_space.shape[0]
         self.scale = Normalizer(obs)
-        self.actor = Actor(obs, action, hidden, noise)
+        self.actor = Actor(obs, action, hidden, noise, secret)
         self.critic = Critics(obs, action, hidden)
         self.critic_target = deepcopy(self.critic).requires_grad_(False)
 

@@ -16,8 +16,10 @@ import pybullet
 from numpy.typing import NDArray
 
 from daytwo.sim.arms import Arm
+from daytwo.sim.bullet_fixture import BulletFixture
 from daytwo.sim.context import Context
 from daytwo.sim.engine import reported
+from daytwo.sim.fixtures import PART
 from daytwo.sim.rates import LimitedMotion, Rates
 from daytwo.sim.scene import CONTROL_HZ, N_OBJECTS, PEDESTAL_HEIGHT
 from daytwo.sim.state import Array
@@ -46,8 +48,8 @@ class BulletEngine:
         self, ids: NDArray[np.int64], q: Array, placement: Placement, context: Context
     ) -> Placement:
         for row, i in enumerate(ids):
-            gains = float(context.stiffness[row]), float(context.damping[row])
-            self._simulations[i].reset(q[row], placement.take(np.array([row])), *gains)
+            one = np.array([row])
+            self._simulations[i].reset(q[row], placement.take(one), context.take(one))
         self._motion.begin(ids, np.column_stack([q, np.ones(len(ids))]))
         return reported(placement, self.pose_offset[ids])
 
@@ -100,8 +102,8 @@ class _Simulation:
         self._effort = np.array([*arm.effort, *[gripper.force] * fingers])
         self._gain = np.ones((2, len(self._kp)))  # factors on kp and kd
 
-    def reset(self, q: Array, placement: Placement, stiffness: float, damping: float) -> None:
-        """Arm at q (dof,), gripper open; one exercise; factors on the arm servos' gains."""
+    def reset(self, q: Array, placement: Placement, context: Context) -> None:
+        """Arm at q (dof,), gripper open; one exercise under one hidden context."""
         client = self._client
         pybullet.resetSimulation(physicsClientId=client)
         pybullet.setPhysicsEngineParameter(
@@ -115,16 +117,22 @@ class _Simulation:
             top, half = placement.p_pedestal[0], float(placement.pedestal_half[0])
             self._box((half, half, PEDESTAL_HEIGHT), top - (0, 0, PEDESTAL_HEIGHT))
         self._load_arm()
-        self._gain[:, : self._dof] = [[stiffness], [damping]]
+        self._gain[:, : self._dof] = [context.stiffness, context.damping]
+        self._force = self._effort.copy()
+        self._force[self._dof :] *= context.grip[0]
+        self._payload = float(context.payload[0]) * GRAVITY
         for joint, value in zip(self._joints, (*q, *self._open), strict=True):
             pybullet.resetJointState(self._body, joint, value, physicsClientId=client)
+        self._fixture = BulletFixture(client, placement) if placement.fixture[0] else None
         self._cubes: dict[int, int] = {}  # slot -> body
         self._weight: dict[int, float] = {}  # body -> [N]
         for i in range(self._n_objects):
-            half, yaw = float(placement.half[0, i]), float(placement.yaw_object[0, i])
-            if half > 0:
-                mass, friction = float(placement.mass[0, i]), float(placement.friction[0, i])
-                cube = self._box((half,) * 3, placement.p_object[0, i], yaw, mass, friction)
+            if placement.free[0, i]:
+                half, yaw = float(placement.half[0, i]), float(placement.yaw_object[0, i])
+                size = half, half, float(placement.half_z[0, i])
+                mass = float(placement.mass[0, i] * context.mass[0])
+                friction = float(placement.friction[0, i] * context.friction[0])
+                cube = self._box(size, placement.p_object[0, i], yaw, mass, friction)
                 # Or it creeps out of a strong grip. It slides by Coulomb's law all the same.
                 pybullet.changeDynamics(cube, -1, frictionAnchor=1, physicsClientId=client)
                 self._cubes[i], self._weight[cube] = cube, mass * GRAVITY
@@ -140,6 +148,13 @@ class _Simulation:
                 p, _ = pybullet.getBasePositionAndOrientation(cube, client)
                 force = (0.0, 0.0, -weight)
                 pybullet.applyExternalForce(cube, -1, force, p, pybullet.WORLD_FRAME, client)
+            if self._payload:
+                p = pybullet.getLinkState(self._body, self._tool, physicsClientId=client)[0]
+                force = (0.0, 0.0, -self._payload)
+                world = pybullet.WORLD_FRAME
+                pybullet.applyExternalForce(self._body, self._tool, force, p, world, client)
+            if self._fixture is not None:
+                self._fixture.push_back()
             pybullet.stepSimulation(physicsClientId=client)
 
     def joints(self) -> tuple[Array, Array]:
@@ -165,6 +180,8 @@ class _Simulation:
             p[i], xyzw = pybullet.getBasePositionAndOrientation(cube, self._client)
             quat[i] = np.roll(xyzw, 1)
             v[i] = pybullet.getBaseVelocity(cube, self._client)[0]
+        if self._fixture is not None and self._fixture.slides and k > PART:
+            p[PART], quat[PART], v[PART] = self._fixture.part()
         return p, quat, v
 
     def astray(self) -> bool:
@@ -181,7 +198,7 @@ class _Simulation:
         q, dq = self._read(self._joints)
         force = kp * np.abs(target - q) + kd * np.abs(dq)
         force = np.clip(force, LEAST_TORQUE * self._effort, self._effort)
-        force[self._dof :] = self._effort[self._dof :]
+        force[self._dof :] = self._force[self._dof :]
         pybullet.setJointMotorControlArray(
             self._body,
             self._joints,
@@ -213,6 +230,7 @@ class _Simulation:
             info = pybullet.getJointInfo(body, i, client)
             joints[info[1].decode()] = links[info[12].decode()] = i
         self._joints = [joints[name] for name in (*arm.joints, *arm.gripper.joints)]
+        self._tool = links[arm.tool_frame]
         for name, link in links.items():
             self._material(body, link, friction=1.0)
             pybullet.changeDynamics(body, link, jointDamping=0.0, physicsClientId=client)

@@ -4,6 +4,7 @@ joint targets in, joint and object states out, n at a time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from daytwo.sim.arms import Arm
 from daytwo.sim.context import Context, ContextWriter
+from daytwo.sim.fixture_model import FixtureWriter
+from daytwo.sim.fixtures import FIXTURES, PART
 from daytwo.sim.rates import LimitedMotion, Rates
 from daytwo.sim.scene import N_OBJECTS, PEDESTAL_HEIGHT, SUBSTEPS, build_model
 from daytwo.sim.state import Array
@@ -72,13 +75,31 @@ class Engine(Protocol):
 
 
 class MujocoEngine:
-    """n simulations of one arm's scene on a thread pool (`mujoco.batch.Batch`)."""
+    """n simulations of one arm's scene on a thread pool (`mujoco.batch.Batch`).
 
-    def __init__(self, arm: Arm, n: int, n_objects: int = N_OBJECTS, threads: int = 0) -> None:
-        self.model = build_model(arm, n_objects)
+    Args:
+        arm: the arm.
+        n: number of simulations.
+        n_objects: object slots.
+        threads: of the physics; 0 uses every core.
+        fixtures: names of those an exercise may have; None for all. Each costs some time.
+    """
+
+    def __init__(
+        self,
+        arm: Arm,
+        n: int,
+        n_objects: int = N_OBJECTS,
+        threads: int = 0,
+        fixtures: Sequence[str] | None = None,
+    ) -> None:
+        fixtures = [each.name for each in FIXTURES] if fixtures is None else fixtures
+        self.model = build_model(arm, n_objects, fixtures)
         self.batch = mujoco.batch.Batch(self.model, n, threads)
         self._context = ContextWriter(self.model, self.batch, arm, n_objects)
+        self._fixtures = FixtureWriter(self.model, self.batch, fixtures)
         self._qpos, self._qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
+        self._warm = self.batch.bind("qacc_warmstart")
         self._ctrl, self._mocap_pos = self.batch.bind("ctrl"), self.batch.bind("mocap_pos")
         self.n_objects = n_objects
         self.pose_offset = np.zeros((n, 3))
@@ -100,11 +121,12 @@ class MujocoEngine:
         self, ids: NDArray[np.int64], q: Array, placement: Placement, context: Context
     ) -> Placement:
         self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
-        self._context.write(ids, placement, context)
         qpos = np.tile(self.model.qpos0, (len(ids), 1))
+        self._fixtures.write(ids, placement, qpos)
+        self._context.write(ids, placement, context)
         qpos[:, self._q], qpos[:, self._finger] = q, self._open
         for i, adr in enumerate(self._object_q):
-            present = (placement.half[:, i] > 0)[:, None]
+            present = placement.free[:, i : i + 1]
             qpos[:, adr : adr + 3] = np.where(present, placement.p_object[:, i], PARKED[i])
             qpos[:, adr + 3] = np.cos(placement.yaw_object[:, i] / 2)
             qpos[:, adr + 6] = np.sin(placement.yaw_object[:, i] / 2)
@@ -126,24 +148,30 @@ class MujocoEngine:
             q: joints (dof,) [rad].
             dq: their velocities (dof,) [rad/s].
             opening: distance between the pads [m], which are at rest.
-            p_object: true centres (n, k, 3) [m] of the first k cubes; the others are put away.
+            p_object: true centres (n, k, 3) [m] of what is in the first k slots; other cubes are
+                put away. Slot 1 is a fixture's part in all simulations, or in none.
             quat: their orientations (k, 4) wxyz; they do not turn.
             v_object: their velocities (k, 3) [m/s].
         """
+        self._warm[~np.isfinite(self._warm)] = 0.0  # of a simulation that went astray
         self._qpos[:, self._q], self._qvel[:, self._v] = q, dq
         share = opening / self._max_opening
         self._qpos[:, self._finger] = self._shut + share * (self._open - self._shut)
         self._qvel[:, self._finger_v] = 0.0
-        for i in range(p_object.shape[1]):
-            at, v_at = self._object_q[i], self._object_v[i]
-            self._qpos[:, at : at + 3] = p_object[:, i]
-            self._qpos[:, at + 3 : at + 7] = quat[i]
-            self._qvel[:, v_at : v_at + 3] = v_object[i]
-            self._qvel[:, v_at + 3 : v_at + 6] = 0.0
-        for i in range(p_object.shape[1], self.n_objects):
-            at, v_at = self._object_q[i], self._object_v[i]
-            self._qpos[:, at : at + 7] = (*PARKED[i], 1.0, 0.0, 0.0, 0.0)
+        k = p_object.shape[1]
+        free = [True] * k + [False] * (self.n_objects - k)
+        qpos, qvel = self._qpos, self._qvel
+        self._fixtures.rest(qpos, qvel)
+        if k > PART and self._fixtures.place(p_object[:, PART], v_object[PART], qpos, qvel):
+            free[PART] = False
+        for i, (at, v_at) in enumerate(zip(self._object_q, self._object_v, strict=True)):
             self._qvel[:, v_at : v_at + 6] = 0.0
+            if free[i]:
+                self._qpos[:, at : at + 3] = p_object[:, i]
+                self._qpos[:, at + 3 : at + 7] = quat[i]
+                self._qvel[:, v_at : v_at + 3] = v_object[i]
+            else:
+                self._qpos[:, at : at + 7] = (*PARKED[i], 1.0, 0.0, 0.0, 0.0)
 
     def drive(self, q_target: Array, grip: Array) -> None:
         goal = np.column_stack([q_target, grip])
@@ -169,11 +197,10 @@ class MujocoEngine:
 
     def objects(self) -> tuple[Array, Array, Array]:
         at, v_at = self._object_q[:, None], self._object_v[:, None]
-        return (
-            self._qpos[:, at + np.arange(3)] + self.pose_offset[:, None],
-            self._qpos[:, at + np.arange(3, 7)],
-            self._qvel[:, v_at + np.arange(3)],
-        )
+        p, quat = self._qpos[:, at + np.arange(3)], self._qpos[:, at + np.arange(3, 7)]
+        v = self._qvel[:, v_at + np.arange(3)]
+        self._fixtures.see(p, quat, v, self._qpos, self._qvel)
+        return p + self.pose_offset[:, None], quat, v
 
     def astray(self) -> NDArray[np.bool_]:
         return ~np.isfinite(self._qvel).all(axis=1) | (np.abs(self._qvel).max(axis=1) > 1e3)
@@ -194,4 +221,5 @@ def reported(placement: Placement, offset: Array) -> Placement:
         p_object=placement.p_object + offset[:, None],
         p_goal=placement.p_goal + offset,
         p_pedestal=placement.p_pedestal + offset,
+        p_fixture=placement.p_fixture + offset,
     )

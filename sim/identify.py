@@ -11,7 +11,7 @@ Nothing is learnt by gradient and no task is known here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from daytwo.errors import InputError
 from daytwo.sim.arms import Arm
 from daytwo.sim.belief import GUESSES, Belief
 from daytwo.sim.context import Context
-from daytwo.sim.engine import MujocoEngine
+from daytwo.sim.engine import MujocoEngine, reported
 from daytwo.sim.scene import CONTROL_HZ, SUBSTEPS
 from daytwo.sim.state import Array
 from daytwo.sim.tasks.base import Placement
@@ -87,23 +87,17 @@ class Identifier:
         if n != self.guesses:
             raise InputError(f"{n} guesses; this identifier simulates {self.guesses}")
         ids, rows = np.arange(n), np.zeros(n, dtype=np.int64)
-        reported = trace.placement.take(rows)
-        truth = replace(
-            reported,
-            p_object=reported.p_object - guesses[:, None],
-            p_goal=reported.p_goal - guesses,
-            p_pedestal=reported.p_pedestal - guesses,
-        )
+        truth = reported(trace.placement.take(rows), -guesses)
         engine.pose_offset = guesses
         q = trace.q
-        engine.reset(ids, np.tile(q[0], (n, 1)), truth, Context(np.ones(n), np.ones(n)))
+        engine.reset(ids, np.tile(q[0], (n, 1)), truth, Context.nominal(n))
         # A servo that is to move at dq without force is sent this far ahead.
         lead = np.divide(self.arm.kd, self.arm.kp)
         lead_grip = self.arm.gripper.kd / self.arm.gripper.kp
         open_share = trace.opening / self.arm.gripper.max_opening
         v_object = np.zeros_like(trace.p_object[0])
         k = trace.p_object.shape[1]
-        half = trace.placement.half[0, :k]
+        half = trace.placement.half_z[0, :k]
         seen = []
         for t in range(len(trace.grip)):
             dq = (q[t + 1] - q[t]) * CONTROL_HZ

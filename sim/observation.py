@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from daytwo.sim.predicates import PREDICATES
 from daytwo.sim.scene import N_OBJECTS
-from daytwo.sim.state import State, grasp_yaw_error
+from daytwo.sim.state import State, goal_yaw_error, grasp_yaw_error, wrap
 
 # Name, number of elements, and their typical size, by which a learner divides them: a scale that
 # is the same on every day and for every task.
@@ -35,6 +35,7 @@ _LAYOUT: tuple[tuple[str, int, float], ...] = (
     ),
     ("ee_to_goal", 3, 0.1),
     ("object_to_goal", 3, 0.1),
+    ("goal_yaw_error", 1, 0.4),
     ("descriptor", len(PREDICATES), 1.0),
     ("time_left", 1, 0.5),  # 1 at the start, 0 at the horizon
 )
@@ -87,6 +88,24 @@ def observe(
     obs[:, at["ee_to_goal"]] = state.p_goal - state.p_ee
     first = (state.half[:, 0] > 0)[:, None]
     obs[:, at["object_to_goal"]] = (state.p_goal - state.p_object[:, 0]) * first
+    obs[:, at["goal_yaw_error"]] = goal_yaw_error(state)[:, None]
     obs[:, at["descriptor"]] = descriptors
     obs[:, at["time_left"]] = time_left[:, None]
+    return obs
+
+
+def uncorrected(obs: NDArray[np.float32], correction: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Observations (n, OBS_DIM) as they were told, before a correction (n, 6) was taken off:
+    camera x, y, z [m], target x, y [m] and yaw [rad].
+    """
+    obs, at = obs[:, :OBS_DIM].copy(), OBSERVATION
+    camera, target = correction[:, :3], correction[:, 3:].copy()
+    yaw = obs[:, at["goal_yaw_error"]]  # of a goal that has an orientation
+    turned = wrap(yaw + target[:, 2:], np.pi / 2)
+    obs[:, at["goal_yaw_error"]] = np.where(yaw == 0.0, 0.0, turned)
+    target[:, 2] = 0.0
+    for i in range(N_OBJECTS):
+        obs[:, at[f"ee_to_object{i}"]] += camera * obs[:, at[f"present{i}"]]
+    obs[:, at["ee_to_goal"]] += camera + target
+    obs[:, at["object_to_goal"]] += target * obs[:, at["present0"]]
     return obs

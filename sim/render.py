@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from daytwo.errors import InputError
 from daytwo.sim.engine import MujocoEngine
+from daytwo.sim.fixtures import PART, has_part
 from daytwo.sim.world import World
 
 
@@ -49,8 +50,10 @@ class Camera:
         self._batch.get_model(i, model)
         self._batch.get_data(i, data)
         model.site_pos[self._goal] = world.state.p_goal[i]
+        part = bool(has_part(world.state.fixture[i]))
         for slot, geom in enumerate(self._cubes):
-            model.geom_rgba[geom, 3] = float(world.state.half[i, slot] > 0)
+            there = world.state.half[i, slot] > 0 and not (part and slot == PART)
+            model.geom_rgba[geom, 3] = float(there)
         mujoco.mj_forward(model, data)
         self._renderer.update_scene(data, camera="side")
         return np.asarray(self._renderer.render().copy())

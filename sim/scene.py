@@ -1,4 +1,4 @@
-"""One MuJoCo model per arm: the arm from its URDF, a table, cubes and a pedestal.
+"""One MuJoCo model per arm: the arm from its URDF, a table, cubes, a pedestal and fixtures.
 
 All tasks share this scene, so one batch can hold any mixture of them. What an exercise does not
 use floats, weightless, out of reach: it costs six idle degrees of freedom and no contact.
@@ -6,16 +6,20 @@ use floats, weightless, out of reach: it costs six idle degrees of freedom and n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import mujoco
 import numpy as np
 
 from daytwo.sim.arms import Arm
+from daytwo.sim.fixture_model import add_fixtures
 
 TIMESTEP = 0.005  # [s]; longer steps lose grasps
 SUBSTEPS = 10  # physics steps per control step: 20 Hz control
 CONTROL_HZ = 1.0 / (TIMESTEP * SUBSTEPS)
 N_OBJECTS = 2  # slots of an observation; a scene holds as many cubes as its tasks need
-MAX_HALF = 0.03  # [m] compiled half-size of a cube; per-simulation sizes only shrink it
+# [m] compiled half-sizes of the objects; simulations only shrink them
+MAX_HALF = ((0.03, 0.03, 0.035), (0.05, 0.05, 0.035))
 # MuJoCo counts the bodies that have any gravity compensation as one of a model's sizes, and sizes
 # must not differ between simulations; so a cube that falls has next to none instead of none.
 NO_GRAVCOMP = 1e-9
@@ -27,8 +31,10 @@ _STATIC, _HAND, _OBJECT = 1, 2, 4
 _COLOURS = ((0.95, 0.45, 0.10, 1.0), (0.15, 0.45, 0.85, 1.0))
 
 
-def build_model(arm: Arm, n_objects: int = N_OBJECTS) -> mujoco.MjModel:
-    """Compile the scene for `arm`; bodies `object0`, `object1`, `pedestal`; site `goal`."""
+def build_model(
+    arm: Arm, n_objects: int = N_OBJECTS, fixtures: Sequence[str] = ()
+) -> mujoco.MjModel:
+    """Compile the scene: bodies `object0`, `object1`, `pedestal`, the fixtures'; site `goal`."""
     spec = mujoco.MjSpec.from_file(str(arm.urdf))
     spec.compiler.fusestatic = False
     spec.compiler.discardvisual = False
@@ -39,6 +45,7 @@ def build_model(arm: Arm, n_objects: int = N_OBJECTS) -> mujoco.MjModel:
     for i in range(n_objects):
         _object(spec, i)
     _pedestal(spec)
+    add_fixtures(spec, fixtures, _STATIC, _HAND | _OBJECT)
     _decor(spec, arm)
     return spec.compile()
 
@@ -119,11 +126,12 @@ def _table(spec: mujoco.MjSpec, arm: Arm) -> None:
 def _object(spec: mujoco.MjSpec, i: int) -> None:
     body = spec.worldbody.add_body(name=f"object{i}", pos=(0.5, 1.0 + 0.2 * i, 0.5))
     body.gravcomp = NO_GRAVCOMP
+    body.simple = False  # its centre of mass is one of the things that are hidden
     body.add_freejoint(name=f"object{i}")
     body.add_geom(
         name=f"object{i}",
         type=mujoco.mjtGeom.mjGEOM_BOX,
-        size=(MAX_HALF,) * 3,
+        size=MAX_HALF[i],
         mass=0.1,
         rgba=_COLOURS[i],
         contype=_OBJECT,

@@ -40,21 +40,38 @@ class State(Rows):
     v_object: Array  # (n, 2, 3) [m/s]
     yaw_object: Array  # (n, 2) yaw of a cube's most level axis [rad]
     tilt_object: Array  # (n, 2) 0 when a face lies level, up to 0.42 on a corner
-    half: Array  # (n, 2) half-size of each cube [m]; 0 for an absent one
-    p_goal: Array  # (n, 3) where the tool point or object 0 shall be [m]
+    half: Array  # (n, 2) half-width of each object [m]; 0 for an absent one
+    stretch: Array  # (n, 2) its height over its width; 1 for a cube
+    p_goal: Array  # (n, 3) where the tool point, object 0 or a fixture's part shall be [m]
+    yaw_goal: Array  # (n,) how the goal is turned [rad]; 0 where it has no orientation
+    fixture: Array  # (n,) which fixture stands there, its `fixtures.code`; 0 for none
+    p_fixture: Array  # (n, 3) its origin, on the table [m]
+    yaw_fixture: Array  # (n,) [rad]
+    fixture_size: Array  # (n,) [m]
 
     @classmethod
     def zeros(cls, n: int) -> State:
-        """All zero; `World.reset` fills it."""
+        """All zero, and cubes; `World.reset` fills it."""
         shapes: dict[str, tuple[int, ...]] = {"p_object": (n, 2, 3), "v_object": (n, 2, 3)}
-        shapes |= dict.fromkeys(("yaw_object", "tilt_object", "half"), (n, 2))
-        shapes |= dict.fromkeys(("p_ee", "v_ee", "p_command", "p_goal"), (n, 3))
-        return cls(**{f.name: np.zeros(shapes.get(f.name, (n,))) for f in fields(cls)})
+        shapes |= dict.fromkeys(("yaw_object", "tilt_object", "half", "stretch"), (n, 2))
+        shapes |= dict.fromkeys(("p_ee", "v_ee", "p_command", "p_goal", "p_fixture"), (n, 3))
+        state = cls(**{f.name: np.zeros(shapes.get(f.name, (n,))) for f in fields(cls)})
+        state.stretch[:] = 1.0
+        return state
+
+    @property
+    def half_z(self) -> Array:
+        """Half of each object's height (n, 2) [m]."""
+        return self.half * self.stretch
 
     def moved(self, by: Array) -> State:
-        """The same with objects and goals moved by (n, 3) [m]."""
-        p_object, p_goal = self.p_object + by[:, None], self.p_goal + by
-        return replace(self, p_object=p_object, p_goal=p_goal)
+        """The same with objects, goals and fixtures moved by (n, 3) [m]."""
+        return replace(
+            self,
+            p_object=self.p_object + by[:, None],
+            p_goal=self.p_goal + by,
+            p_fixture=self.p_fixture + by,
+        )
 
 
 def wrap(angle: Array, period: float) -> Array:
@@ -65,3 +82,9 @@ def wrap(angle: Array, period: float) -> Array:
 def grasp_yaw_error(state: State) -> Array:
     """Turn (n, 2) [rad] that lines the tool up with each cube; a cube looks alike every 90 deg."""
     return wrap(state.yaw_object - state.yaw_ee[:, None], np.pi / 2)
+
+
+def goal_yaw_error(state: State) -> Array:
+    """Turn (n,) [rad] that lines the tool up with a goal at a fixture; 0 where there is none."""
+    error = wrap(state.yaw_goal - state.yaw_ee, np.pi / 2)
+    return np.where(state.fixture > 0, error, 0.0)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 
 from daytwo.sim.arms import Arm
+from daytwo.sim.believed import Blur
+from daytwo.sim.context import Ranges
 from daytwo.sim.exercise import ExerciseSampler, UniformSampler
 from daytwo.sim.observation import OBS_DIM
 from daytwo.sim.tasks.base import ACTION
@@ -34,6 +36,8 @@ class BatchVecEnv(VecEnv):
         sampler: chooses exercises; uniform over tasks and difficulty if None.
         seed: of the exercises drawn.
         threads: of the physics; 0 uses every core.
+        ranges: of the hidden conditions, drawn anew each attempt; None: see `World`.
+        blind: nothing is believed of them; else what is true, blurred on purpose.
     """
 
     def __init__(
@@ -44,11 +48,15 @@ class BatchVecEnv(VecEnv):
         sampler: ExerciseSampler | None = None,
         seed: int = 0,
         threads: int = 0,
+        ranges: Ranges | None = None,
+        blind: bool = False,
     ) -> None:
-        self.world = World(arm, tasks, n, threads)
+        self.world = World(arm, tasks, n, threads, ranges=ranges)
+        self._blur = None if ranges is None or blind else Blur(seed)
         self.sampler: ExerciseSampler = sampler or UniformSampler(len(tasks))
         self.render_mode = None
-        super().__init__(n, OBSERVATION_SPACE, ACTION_SPACE)
+        observations = gym.spaces.Box(-np.inf, np.inf, (self.world.obs_dim,), np.float32)
+        super().__init__(n, observations, ACTION_SPACE)
         self._rng = np.random.default_rng(seed)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="world")
         self._pending: Future[StepResult] | None = None
@@ -57,6 +65,8 @@ class BatchVecEnv(VecEnv):
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Seed the exercises drawn from now on; `reset` then repeats exactly."""
         self._rng = np.random.default_rng(seed)
+        if self._blur is not None:
+            self._blur = Blur(seed or 0)
         return [seed] * self.num_envs
 
     def reset(self) -> NDArray[np.float32]:
@@ -83,6 +93,9 @@ class BatchVecEnv(VecEnv):
             task, difficulty = self.world.task[ids], self.world.difficulty[ids]
             self.sampler.record(task, difficulty, result.success[ids])
             self._draw(ids)
+        if self._blur is not None:
+            self._blur.waver(self.world)
+        if len(ids) or self._blur is not None:
             obs = self.world.observe()
         return obs, result.reward, done, infos
 
@@ -102,6 +115,8 @@ class BatchVecEnv(VecEnv):
         task, difficulty = self.sampler.draw(len(ids), self._rng)
         # Practice draws its seeds below 2**31; exams take theirs from above (see curricula.exam).
         self.world.reset(ids, task, difficulty, self._rng.integers(2**31, size=len(ids)))
+        if self._blur is not None:
+            self._blur(self.world, ids)
         self._return[ids] = 0.0
 
     def close(self) -> None:

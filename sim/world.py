@@ -7,22 +7,23 @@ seed); a simulation's future by its state and its actions, at any number of thre
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from daytwo.errors import InputError
 from daytwo.sim.arms import Arm
-from daytwo.sim.context import Context
+from daytwo.sim.believed import PRIOR, Believed
+from daytwo.sim.context import MAX_DELAY, NAMES, Context, Ranges
 from daytwo.sim.engine import Engine, MujocoEngine
 from daytwo.sim.kinematics import Chain, tool_down, tool_yaw
-from daytwo.sim.observation import observe
+from daytwo.sim.observation import OBS_DIM, SCALE, observe
 from daytwo.sim.predicates import evaluate
-from daytwo.sim.scene import CONTROL_HZ
+from daytwo.sim.scene import CONTROL_HZ, N_OBJECTS
 from daytwo.sim.state import Array, State, wrap
 from daytwo.sim.tasks import get_task
-from daytwo.sim.tasks.base import ACTION, N_RANDOM, YAW_STEP, Placement
+from daytwo.sim.tasks.base import ACTION, N_RANDOM, YAW_STEP, Placement, Task
 
 SHAPING = 0.2  # weight of the potential beside a success's reward of 1
 DISCOUNT = 0.97  # of the potential; a learner with the same discount keeps its optimal policy
@@ -30,7 +31,9 @@ LEASH = 0.05  # [m] the commanded tool point stays this near the measured one
 YAW_LEASH = 0.5  # [rad] likewise its yaw
 YAW_RANGE = 1.7  # [rad] the commanded yaw stays this near its value at the start
 START_NOISE = 0.08  # [rad] spread of the joints' start around home
-N_CONTEXT = 2  # uniform numbers a hidden context is made of
+N_CONTEXT = 2  # uniform numbers that the servos of an arm without ranges are made of
+# Measurement noise is looked up, not drawn: a simulation's future is decided by its state.
+_NOISE = np.random.default_rng(0).standard_normal((4096, N_OBJECTS + 1, 3))
 
 
 @dataclass
@@ -55,6 +58,7 @@ class World:
         threads: of the physics; 0 uses every core.
         engine: other physics than MuJoCo's, or a real arm. Nothing moves before the first `reset`,
             which is then the caller's.
+        ranges: of the hidden conditions; None hides nothing but how stiff the servos are.
 
     Raises:
         InputError: for an unknown task, or one the arm or the engine cannot do.
@@ -67,14 +71,18 @@ class World:
         n: int,
         threads: int = 0,
         engine: Engine | None = None,
+        ranges: Ranges | None = None,
     ) -> None:
         self.arm, self.n = arm, n
         self.tasks = tuple(get_task(name, arm) for name in tasks)
         self.horizons = np.array([task.horizon for task in self.tasks])
         self.descriptors = np.stack([task.descriptor for task in self.tasks])
+        self.ranges = ranges
+        self.believed = Believed(ranges, n) if ranges and ranges.hidden else None
         self.chain = Chain(arm)
         n_objects = max(task.n_objects for task in self.tasks)
-        self.engine: Engine = engine or MujocoEngine(arm, n, n_objects, threads)
+        fixtures = sorted({task.fixture for task in self.tasks} - {""})
+        self.engine: Engine = engine or MujocoEngine(arm, n, n_objects, threads, fixtures)
         if self.engine.n_objects < n_objects:
             raise InputError(
                 f"tasks: {', '.join(tasks)} need {n_objects} objects; the engine holds "
@@ -91,11 +99,40 @@ class World:
         self._yaw_start = np.zeros(n)
         self._potential = np.zeros(n)
         self._rows: list[NDArray[np.int64]] = []
+        self.context = Context.nominal(n)
+        # What is told less what is true beyond the engine's offset: a wrongly taught target (x, y
+        # [m] and yaw [rad]) less what is believed of it.
+        self.target_offset = np.zeros((n, 3))
+        self.correction = np.zeros((n, 6))  # taken off what is told: camera x y z, target x y yaw
+        # A goal that rides on an object is seen; every other one is told.
+        self._fixed_goal = np.array([type(task).goal is Task.goal for task in self.tasks])
+        self._waiting = np.zeros((n, MAX_DELAY + 1, self.chain.dof + 1))  # latest commands first
+        self._noise_at = np.zeros(n, dtype=np.int64)
         if engine is None:
             self.reset(np.arange(n), np.zeros(n, dtype=np.int64), np.zeros(n), np.arange(n))
 
+    @property
+    def obs_dim(self) -> int:
+        """Elements of an observation."""
+        return OBS_DIM + (0 if self.believed is None else self.believed.size)
+
+    @property
+    def scale(self) -> Array:
+        """Typical size of each element of an observation, (obs_dim,)."""
+        return np.concatenate([SCALE, np.ones(self.obs_dim - OBS_DIM)])
+
+    @property
+    def secret(self) -> int:
+        """How many of the last elements of an observation only critics may see."""
+        return 0 if self.believed is None else self.believed.secret
+
     def reset(
-        self, ids: ArrayLike, task: ArrayLike, difficulty: ArrayLike, seed: ArrayLike
+        self,
+        ids: ArrayLike,
+        task: ArrayLike,
+        difficulty: ArrayLike,
+        seed: ArrayLike,
+        context: Context | None = None,
     ) -> None:
         """Put simulations `ids` at the start of the exercises (task, difficulty, seed).
 
@@ -104,14 +141,20 @@ class World:
             task: indices into `tasks`, (k,).
             difficulty: (k,) in [0, 1].
             seed: (k,) non-negative integers.
+            context: what these attempts hide, k rows; None: what the seed says.
         """
         ids, task, seed = (np.atleast_1d(np.asarray(x)) for x in (ids, task, seed))
         difficulty = np.atleast_1d(np.asarray(difficulty, dtype=np.float64))
         if not ((difficulty >= 0) & (difficulty <= 1)).all():
             raise InputError(f"difficulty must lie in [0, 1]; got {difficulty}")
-        size = N_RANDOM + N_CONTEXT + self.chain.dof
+        parts = np.cumsum([N_RANDOM, N_CONTEXT, self.chain.dof])
+        size = parts[-1] + len(NAMES)
         u = np.stack([np.random.default_rng(int(s)).random(size) for s in seed])
-        u_place, u_context, u_start = np.split(u, (N_RANDOM, N_RANDOM + N_CONTEXT), axis=1)
+        u_place, u_servo, u_start, u_context = np.split(u, parts, axis=1)
+        hides = context is not None or self.ranges is not None
+        if context is None:
+            drawn = self.ranges and self.ranges.draw(u_context)
+            context = drawn or Context.draw(u_servo, difficulty)
 
         noise = START_NOISE * (0.3 + 0.7 * difficulty)[:, None] * (2 * u_start - 1)
         q = np.clip(self.chain.home + noise, self.chain.lower, self.chain.upper)
@@ -121,13 +164,32 @@ class World:
             rows = np.flatnonzero(task == index)
             placed = self.tasks[index].place(u_place[rows], difficulty[rows], p_ee[rows])
             placement.put(rows, placed)
-        placement = self.engine.reset(ids, q, placement, Context.draw(u_context, difficulty))
+        self.context.put(ids, context)
+        if hides:
+            camera = (context.camera_x, context.camera_y, context.camera_z)
+            self.engine.pose_offset[ids] = np.stack(camera, axis=1)
+        placement = self.engine.reset(ids, q, placement, context)
+        told = self._fixed_goal[task]
+        self.target_offset[ids, 0] = context.target_x * told
+        self.target_offset[ids, 1] = context.target_y * told
+        self.target_offset[ids, 2] = context.target_yaw * told
+        self.correction[ids] = 0.0
+        if self.believed is not None:
+            self.believed.set(ids, 0.0, PRIOR)
+        self._waiting[ids] = np.column_stack([q, np.ones(len(ids))])[:, None]
+        self._noise_at[ids] = seed % len(_NOISE)
 
         self.task[ids], self.difficulty[ids], self.steps[ids] = task, difficulty, 0
         self._rows = [np.flatnonzero(self.task == i) for i in range(len(self.tasks))]
         self._q_command[ids], self._yaw_start[ids] = q, tool_yaw(R_ee)
         state = self.state
-        state.half[ids], state.p_goal[ids] = placement.half, placement.p_goal
+        state.half[ids], state.stretch[ids] = placement.half, placement.stretch
+        offset = self.target_offset[ids]
+        state.p_goal[ids] = placement.p_goal + offset * (1.0, 1.0, 0.0)
+        state.yaw_goal[ids] = placement.yaw_goal + offset[:, 2]
+        state.fixture[ids], state.p_fixture[ids] = placement.fixture, placement.p_fixture
+        state.yaw_fixture[ids] = placement.yaw_fixture
+        state.fixture_size[ids] = placement.fixture_size
         state.p_command[ids], state.yaw_command[ids] = p_ee, self._yaw_start[ids]
         self._measure()
         state.v_ee[ids] = 0.0
@@ -151,7 +213,7 @@ class World:
             )
         clipped = np.clip(action, -1.0, 1.0).astype(np.float64)
         before_p, before_yaw = self.state.p_command, self.state.yaw_command
-        taken = self.engine.drive(self._joint_targets(clipped), (clipped[:, 4] + 1) / 2)
+        taken = self.engine.drive(*self._delayed(self._joint_targets(clipped), clipped[:, 4]))
         if taken is not None:
             self._retake(*taken)
             clipped = self._action(before_p, before_yaw, taken[1])
@@ -163,7 +225,7 @@ class World:
         self.diverged += int(astray.sum())
         potential = np.where(astray, self._potential, self._goals_and_progress())
 
-        holds = evaluate(self.state.moved(-self.engine.pose_offset))
+        holds = evaluate(self._truth(self.state, slice(None)))
         wanted = self.descriptors[self.task]
         failed = (holds & (wanted == -1)).any(axis=1)
         success = (holds | (wanted != 1)).all(axis=1) & ~failed & ~astray
@@ -183,7 +245,58 @@ class World:
     def observe(self) -> NDArray[np.float32]:
         """Observations now, (n, OBS_DIM)."""
         left = 1.0 - self.steps / self.horizons[self.task]
-        return observe(self.state, self.descriptors[self.task], left)
+        state = self.state
+        if self.context.noise.any():
+            noise = _NOISE[(self._noise_at + 97 * self.steps) % len(_NOISE)]
+            noise = noise * self.context.noise[:, None, None]
+            state = replace(
+                state, p_object=state.p_object + noise[:, 1:], p_goal=state.p_goal + noise[:, 0]
+            )
+        obs = observe(state, self.descriptors[self.task], left)
+        if self.believed is None:
+            return obs
+        return np.concatenate([obs, self.believed.columns(self.context)], axis=1)
+
+    def believe(self, ids: ArrayLike, mean: Array, spread: Array) -> None:
+        """From now on simulations `ids` (k,) believe this of what is hidden, (k, c) each as in
+        `Believed`: what cameras and targets are off by is taken from what is told.
+
+        Raises:
+            InputError: a number is not finite; nothing is changed.
+        """
+        assert self.believed is not None, "this world hides nothing"
+        ids = np.atleast_1d(np.asarray(ids))
+        self.believed.set(ids, mean, spread)
+        correction = self.believed.correction(ids)
+        told = self._fixed_goal[self.task[ids], None]
+        correction[:, 3:] *= told  # a goal that is seen was not taught
+        camera, target = np.split(correction - self.correction[ids], 2, axis=1)
+        self.correction[ids] = correction
+        self.engine.pose_offset[ids] -= camera
+        self.target_offset[ids] -= target
+        state = self.state
+        state.p_object[ids] -= camera[:, None]
+        state.p_goal[ids] -= camera
+        state.p_fixture[ids] -= camera
+        state.p_goal[ids, :2] -= target[:, :2]
+        state.yaw_goal[ids] -= target[:, 2]
+
+    def _truth(self, state: State, rows: slice | NDArray[np.int64]) -> State:
+        """The state of simulations `rows` as it is, not as it is told."""
+        state = state.moved(-self.engine.pose_offset[rows])
+        offset = self.target_offset[rows]
+        return replace(
+            state,
+            p_goal=state.p_goal - offset * (1.0, 1.0, 0.0),
+            yaw_goal=state.yaw_goal - offset[:, 2],
+        )
+
+    def _delayed(self, q_target: Array, gripper: Array) -> tuple[Array, Array]:
+        """What reaches the servos now: joint targets (n, dof), gripper (n,) 0 shut .. 1 open."""
+        self._waiting[:, 1:] = self._waiting[:, :-1]
+        self._waiting[:, 0, :-1], self._waiting[:, 0, -1] = q_target, (gripper + 1) / 2
+        now = self._waiting[np.arange(self.n), self.context.delay.astype(np.int64)]
+        return now[:, :-1], now[:, -1]
 
     def expert_action(self) -> Array:
         """What each simulation's scripted expert would do now, (n, 5)."""
@@ -246,10 +359,9 @@ class World:
         Goals are seen where objects are; the potential, like success, is judged from the truth.
         """
         potential = np.empty(self.n)
-        offset = self.engine.pose_offset
         for task, rows in zip(self.tasks, self._rows, strict=True):
             if len(rows):
                 state = self.state.take(rows)
                 state.p_goal = self.state.p_goal[rows] = task.goal(state)
-                potential[rows] = task.progress(state.moved(-offset[rows]))
+                potential[rows] = task.progress(self._truth(state, rows))
         return potential

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -17,11 +17,10 @@ from daytwo.errors import DriverError, InputError
 from daytwo.hardware.driver import ArmDriver, Array, Reading
 from daytwo.hardware.objects import Sighting
 from daytwo.sim.arms import Arm
-from daytwo.sim.context import Context
+from daytwo.sim.context import MAX_DELAY, Context
 from daytwo.sim.engine import Engine, reported
 from daytwo.sim.tasks.base import Placement
 
-MAX_DELAY = 3  # control steps
 LOST = 0.2  # [s] in real time: what the physics has fallen behind by more is not made up for
 
 
@@ -189,15 +188,13 @@ class SimulatedDriver(ArmDriver):
         self._catch_up()
         self._hidden = hidden = self.context
         engine.pose_offset[0] = hidden.pose_offset
-        physical = replace(
-            placement,
-            friction=placement.friction * hidden.friction,
-            mass=placement.mass * hidden.mass,
+        factors = ("friction", "mass", "stiffness", "damping")
+        context = Context.nominal(
+            1, **{name: np.array([getattr(hidden, name)]) for name in factors}
         )
-        gains = Context(np.array([hidden.stiffness]), np.array([hidden.damping]))
         self._waiting.clear()
         self._target = np.append(q, 1.0)
-        engine.reset(np.array([0]), q[None], physical, gains)
+        engine.reset(np.array([0]), q[None], placement, context)
         return reported(placement, engine.pose_offset)  # what things weigh is nobody's to see
 
     def objects(self) -> Sighting:

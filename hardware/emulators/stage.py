@@ -162,9 +162,7 @@ class Stage:
         return {"t": reading.stamp, "q": reading.q.tolist(), "dq": dq}
 
     def _begin(self, request: dict[str, Any]) -> dict[str, Any]:
-        placement = Placement(
-            **{name: np.asarray(value, float) for name, value in request["placement"].items()}
-        )
+        placement = Placement.named(request["placement"])
         twin = self._twin()
         return {"placement": as_lists(twin.begin(twin.read().q, placement))}
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from daytwo.errors import InputError
 from daytwo.sim.arms import Arm
+from daytwo.sim.fixtures import PART, has_part
 from daytwo.sim.predicates import distance
 from daytwo.sim.state import Array, Rows, State
 
@@ -25,12 +26,31 @@ class Placement(Rows):
 
     p_object: Array  # (k, 2, 3) [m]
     yaw_object: Array  # (k, 2) [rad]
-    half: Array  # (k, 2) [m]; 0 leaves the slot empty
+    half: Array  # (k, 2) half-width [m]; 0 leaves the slot empty
     mass: Array  # (k, 2) [kg]
     friction: Array  # (k, 2) sliding friction coefficient
     p_goal: Array  # (k, 3) [m]
     p_pedestal: Array  # (k, 3) centre of the pedestal's top [m]; NaN where there is none
     pedestal_half: Array  # (k,) its half-width [m]
+    stretch: Array  # (k, 2) an object's height over its width; 1 for a cube
+    yaw_goal: Array  # (k,) [rad]; 0 where the goal has no orientation
+    fixture: Array  # (k,) which fixture stands on the table, its `fixtures.code`; 0 for none
+    p_fixture: Array  # (k, 3) its origin, on the table [m]; NaN where there is none
+    yaw_fixture: Array  # (k,) [rad]
+    fixture_size: Array  # (k,) [m]
+    slid: Array  # (k,) how far its part is from its place at rest [m]
+
+    @property
+    def half_z(self) -> Array:
+        """Half of each object's height (k, 2) [m]."""
+        return self.half * self.stretch
+
+    @property
+    def free(self) -> NDArray[np.bool_]:
+        """Slots (k, 2) with an object that lies there freely: no fixture's part."""
+        free = self.half > 0
+        free[:, PART] &= ~has_part(self.fixture)
+        return free
 
     @classmethod
     def empty(cls, k: int) -> Placement:
@@ -44,11 +64,18 @@ class Placement(Rows):
             p_goal=np.zeros((k, 3)),
             p_pedestal=np.full((k, 3), np.nan),
             pedestal_half=np.full(k, 0.03),
+            stretch=np.ones((k, 2)),
+            yaw_goal=np.zeros(k),
+            fixture=np.zeros(k),
+            p_fixture=np.full((k, 3), np.nan),
+            yaw_fixture=np.zeros(k),
+            fixture_size=np.zeros(k),
+            slid=np.zeros(k),
         )
 
     @classmethod
     def named(cls, arrays: Mapping[str, ArrayLike]) -> Placement:
-        """From arrays by their names, of one exercise or more.
+        """From arrays by their names, of one exercise or more; those of fixtures may be missing.
 
         Raises:
             InputError: one is missing, of another shape or no number.
@@ -57,7 +84,8 @@ class Placement(Rows):
         found = {}
         for name, like in vars(cls.empty(k)).items():
             try:
-                found[name] = np.asarray(arrays[name], dtype=np.float64)
+                given = arrays.get(name, like) if name in _SINCE else arrays[name]
+                found[name] = np.asarray(given, dtype=np.float64)
             except (KeyError, TypeError, ValueError) as error:
                 raise InputError(f"placement: {name} is missing, or holds no numbers") from error
             if found[name].shape != like.shape:
@@ -68,12 +96,17 @@ class Placement(Rows):
         return cls(**found)
 
 
+# Placements that were stored before there were fixtures lack these.
+_SINCE = ("stretch", "yaw_goal", "fixture", "p_fixture", "yaw_fixture", "fixture_size", "slid")
+
+
 class Task(ABC):
     """One kind of exercise on one arm. Stateless: everything is in the `State` it is given."""
 
     name: ClassVar[str]
     horizon: ClassVar[int]  # control steps (20 Hz)
-    n_objects: ClassVar[int]
+    n_objects: ClassVar[int]  # object slots it uses, a fixture's part among them
+    fixture: ClassVar[str] = ""  # the fixture it needs
     descriptor: ClassVar[NDArray[np.int8]]
     needs_grasp: ClassVar[bool] = False
 

@@ -16,7 +16,7 @@ class Place(GraspTask):
     name = "place"
     horizon = 70
     n_objects = 1
-    descriptor = descriptor("object_at_goal", "released")
+    descriptor = descriptor("object_at_goal", "lifted", "released")
     lets_go = True
 
     def place(self, u: Array, difficulty: Array, p_ee: Array) -> Placement:

@@ -32,7 +32,11 @@ class Push(Task):
         return placement
 
     def expert(self, state: State) -> Array:
-        cube, goal, half = state.p_object[:, 0], state.p_goal, state.half[:, 0]
+        return self.push_to(state, state.p_goal)
+
+    def push_to(self, state: State, goal: Array) -> Array:
+        """Actions that push the cube straight to `goal` (n, 3) [m]."""
+        cube, half = state.p_object[:, 0], state.half[:, 0]
         to_goal = goal[:, :2] - cube[:, :2]
         far = np.linalg.norm(to_goal, axis=1, keepdims=True)
         along = to_goal / np.maximum(far, 1e-6)

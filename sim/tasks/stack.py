@@ -30,7 +30,7 @@ class Stack(GraspTask):
 
     def goal(self, state: State) -> Array:
         goal = state.p_object[:, 1].copy()
-        goal[:, 2] += state.half[:, 0] + state.half[:, 1]
+        goal[:, 2] += state.half_z.sum(axis=1)
         return goal
 
     def _travel_height(self, state: State) -> Array:

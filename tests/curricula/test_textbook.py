@@ -49,6 +49,24 @@ def test_tasks_in_order_of_first_appearance(tmp_path: Path) -> None:
     assert load(tmp_path, GOOD).tasks == ("reach", "push")
 
 
+def test_a_chapter_needs_the_one_before_unless_it_says_so(tmp_path: Path) -> None:
+    assert load(tmp_path, GOOD).needs == {"a": (), "b": ("a",)}
+    turned = changed("chapters", 0, "needs", to=["b"])
+    turned["chapters"][1]["needs"] = []
+    assert load(tmp_path, turned).needs == {"a": ("b",), "b": ()}
+
+
+def test_what_is_held_out_is_examined_and_not_practised(tmp_path: Path) -> None:
+    book = load(tmp_path, changed("held_out", to=[{"task": "pick", "attempts": 5}]))
+    assert [paper.task for paper in book.papers] == ["reach", "pick"]
+    assert "pick" not in book.tasks
+
+
+def test_the_range_of_a_task_is_over_all_its_exercises(tmp_path: Path) -> None:
+    book = load(tmp_path, changed("chapters", 1, "exercises", 0, "difficulty", to=[0.4, 0.7]))
+    assert book.ranges == {"reach": (0.0, 0.7), "push": (0.0, 1.0)}
+
+
 EXERCISE = ("chapters", 0, "exercises", 0)
 
 
@@ -74,6 +92,15 @@ EXERCISE = ("chapters", 0, "exercises", 0)
         (changed("exams", to=[]), "exams", "unknown key; accepted are name, arm"),
         (changed("probe", to={"every_s": 3}), "probe.every_s", "attempts, every"),
         (changed("budget", to={"minutes": 0}), "budget.minutes", "greater than 0"),
+        (changed("teacher", to={"kind": "strict"}), "teacher.kind", "learnability"),
+        (changed("teacher", to={"bin": 3}), "teacher.bin", "kind, bins"),
+        (changed("teacher", to={"fast": 0.1, "slow": 0.5}), "teacher", "fast must exceed slow"),
+        (changed("chapters", 1, "needs", to=["z"]), "textbook", "'z', which is no chapter"),
+        (changed("chapters", 1, "needs", to=["b"]), "textbook", "in a circle: b needs b"),
+        (changed("chapters", 0, "needs", to=["b"]), "textbook", "in a circle: a needs b needs a"),
+        (changed("held_out", to=[{"task": "push"}]), "textbook", "'push' is held out"),
+        (changed("held_out", to=[{"task": "pick", "tsak": 1}]), "held_out[0].tsak", "attempts"),
+        (changed("held_out", to=[{"task": "reach"}]), "textbook", "one exam paper"),
         ({"name": "x"}, "chapters", "missing"),
         ("just words", "book.yaml", "expected keys and values"),
         ("a: [1", "book.yaml", "not readable as YAML"),

@@ -28,6 +28,14 @@ def test_an_exercise_is_laid_out_with_the_goal_that_was_named(task: str, z: floa
     assert np.isnan(pedestal).all() or np.allclose(pedestal[:2], (asked + OFFSET)[:2])
 
 
+def test_a_fixture_moves_along_on_the_table() -> None:
+    asked = check_goal(ARM, "press", (0.45, 0.12, 0.3))
+    with TwinDriver(ARM) as twin:
+        tried = Cell(twin, GoalAt(twin, asked), ["press"]).attempt(expert, "press", 0.2, 4)
+    assert tried.success
+    np.testing.assert_allclose(tried.placement.p_fixture[0], (0.45, 0.12, 0.0), atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("task", "p_goal", "says"),
     [

@@ -1,6 +1,7 @@
 import xml.etree.ElementTree as ET
+from typing import Any
 
-from daytwo.plots import attempt_curves, exam_curves, first_and_last, learning_curves
+from daytwo.plots import attempt_curves, curriculum, exam_curves, first_and_last, learning_curves
 
 PROBES = [
     {"wall_s": 0.0, "chapter": 1, "success": {"reach": 0.0}},
@@ -50,3 +51,23 @@ def test_a_long_axis_is_not_crowded() -> None:
     rows = [{"day": day, "first": 0.0, "last": None} for day in range(1, 41)]
     ticks = [word for word in words(first_and_last("reach", rows, range(1, 41))) if word.isdigit()]
     assert 4 <= len(ticks) <= 9
+
+
+def test_the_curriculum_has_a_row_a_cell_and_names_each_task_once() -> None:
+    def probe(steps: int, success: float | None) -> dict[str, Any]:
+        cells = [
+            {"task": task, "low": low, "success": success, "progress": 0.0, "share": 0.25}
+            for task in ("reach", "push")
+            for low in (0.0, 0.5)
+        ]
+        return {"env_steps": steps, "cells": cells}
+
+    drawn = [probe(16, None), probe(1000, 0.5), probe(2000, 1.0)]
+    svg = curriculum(drawn)
+    named = [text.strip() for text in ET.fromstring(svg).itertext() if text.strip()]
+    assert named.count("reach") == named.count("push") == 1
+    assert {"share of the draw", "success", "environment steps [thousands]"} <= set(named)
+    assert svg == curriculum(drawn)
+    assert svg != curriculum(drawn[:2])
+    assert curriculum([{"env_steps": 16}]) == ""
+    ET.fromstring(curriculum(drawn[:1]))

@@ -59,6 +59,18 @@ def test_says_what_was_shown_and_what_each_policy_reached(
     assert "torch" in words
 
 
+def test_what_was_never_practised_is_told_apart(tmp_path: Path, fabricate: Fabricate) -> None:
+    folder = fabricate(tmp_path / "run")
+    settings = folder.read(folder.run)["settings"]
+    papers = settings["textbook"]["exam"]
+    settings["textbook"] |= {"exam": papers[:1], "held_out": papers[1:]}
+    (tmp_path / "other").mkdir()
+    _, words = read(write_report(fabricate(tmp_path / "other" / "run", settings=settings)))
+    assert "95.0 % on the exam" in words  # one paper; the other is beside it
+    assert "push , never practised" in words
+    assert words.count("190 of 200") == 2
+
+
 def test_is_one_file_that_needs_no_other(tmp_path: Path, fabricate: Fabricate) -> None:
     folder = fabricate(tmp_path / "run")
     folder.videos.mkdir()

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from daytwo.curricula.teacher import Cell
 from daytwo.screen import Screen, Snapshot, clock, exam_table
 
 NOW = Snapshot(
@@ -10,11 +11,19 @@ NOW = Snapshot(
     budget_s=600.0,
     env_steps=120_000,
     updates=3000,
-    chapter="1/2 touch",
+    place="chapter 1/2 touch",
     tasks=("reach", "push", "pick"),
     open_tasks=("reach", "push"),
     practice={"reach": 0.25},
     probe={"reach": 0.5},
+)
+
+
+CELLS = (
+    Cell("reach", 0.0, 0.5, success=1.0, progress=0.0, share=0.05),
+    Cell("reach", 0.5, 1.0, success=0.5, progress=0.2, share=0.4),
+    Cell("push", 0.0, 0.5, success=0.25, progress=0.1, share=0.35),
+    Cell("push", 0.5, 1.0, success=None, progress=0.0, share=0.2),
 )
 
 
@@ -47,6 +56,26 @@ def test_elsewhere_a_probe_is_one_line() -> None:
     assert len(lines) == 1
     assert "reach 50%" in lines[0]
     assert "1:00 of 10:00" in lines[0]
+
+
+def test_a_terminal_shows_what_is_drawn_and_why() -> None:
+    view, out = screen(terminal=True)
+    with view.watching():
+        view.draw(replace(NOW, cells=CELLS))
+    lines = out.getvalue().splitlines()
+    reach = next(line.split() for line in lines if line.startswith("reach"))
+    assert reach[-4:] == ["█▅", "▁█", "▂█", "45%"]
+    push = next(line.split() for line in lines if line.startswith("push"))
+    assert push[-4:] == ["▃·", "▅▁", "▇▅", "55%"]
+
+
+def test_elsewhere_what_is_drawn_most_is_one_more_line() -> None:
+    view, out = screen(terminal=False)
+    view.probed(replace(NOW, cells=CELLS))
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "draws mostly reach 0.50–1.00 40% (success 50%, progress 0.20), push" in lines[1]
+    assert "push 0.50–1.00 20% (success –, progress 0.00)" in lines[1]
 
 
 def test_a_bar_counts_and_says_only_its_title_elsewhere() -> None:

@@ -21,7 +21,8 @@ from daytwo.sim.world import World
 
 ARMS = ("panda", "ur5e", "so101")
 TASKS = ("reach", "push", "pick", "place", "stack")
-PLAIN = Context(np.ones(1), np.ones(1))
+FIXED = ("insert", "press", "open", "close", "stow")  # those with a fixture
+PLAIN = Context.nominal(1)
 
 
 @pytest.fixture
@@ -74,9 +75,9 @@ def test_the_arm_moves_as_in_mujoco(name: str) -> None:
     here, there = tool_path(arm, bullet, PLAIN), tool_path(arm, mujoco, PLAIN)
     lag = np.linalg.norm(there - asked, axis=1).mean()
     assert np.linalg.norm(here - there, axis=1).max() < 0.15 * lag
-    soft = Context(stiffness=np.array([0.5]), damping=np.array([1.0]))
+    soft = Context.nominal(1, stiffness=np.array([0.5]))
     assert np.linalg.norm(tool_path(arm, bullet, soft) - asked, axis=1).mean() > 1.2 * lag
-    damped = Context(stiffness=np.array([1.0]), damping=np.array([2.0]))
+    damped = Context.nominal(1, damping=np.array([2.0]))
     assert np.linalg.norm(tool_path(arm, bullet, damped) - asked, axis=1).mean() > 1.2 * lag
     bullet.close()
 
@@ -180,6 +181,12 @@ def test_an_exercise_looks_the_same_in_both_engines(engine: BulletEngine) -> Non
 @pytest.mark.parametrize("task", TASKS)
 def test_the_expert_succeeds(task: str) -> None:
     assert successes("panda", task, n=6, seed=300) >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", [*FIXED, "top", "detour"])
+def test_the_expert_succeeds_with_fixtures(task: str) -> None:
+    assert successes("panda", task, n=50, seed=5000) >= 45
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ def engine() -> MujocoEngine:
     placement.half[:], placement.mass[:], placement.friction[:] = 0.02, 0.1, 1.0
     placement.p_object[:, 0], placement.p_object[:, 1] = (0.5, 0.2, 0.02), (0.5, -0.2, 0.02)
     q = np.tile(arm.home, (3, 1))
-    engine.reset(np.arange(3), q, placement, Context(np.ones(3), np.ones(3)))
+    engine.reset(np.arange(3), q, placement, Context.nominal(3))
     return engine
 
 

@@ -13,9 +13,31 @@ from daytwo.sim.observation import OBSERVATION
 from daytwo.sim.tasks import get_task, task_names
 from daytwo.sim.world import DISCOUNT, SHAPING, World
 
-CASES = [(arm, task) for arm in arm_names() for task in task_names()]
+TOO_BIG = ("open", "close", "stow", "detour")  # for a workspace as shallow as so101's
+REFUSED = (*TOO_BIG, "press")  # by so101
+# A fixture's part keeps level, some keep their size, and a button moves straight down.
+_PART = ("tilt1", "half1", "v_object1")
+WIDER = {"detour": 1.05, "stow": 1.05}  # they need most of the workspace even when easy
+FIXED = {
+    "press": ("tilt1", "v_object1"),
+    "open": _PART,
+    "close": _PART,
+    "stow": (*_PART, "tilt0", "v_object0"),
+}
+CASES = [
+    (arm, task)
+    for arm in arm_names()
+    for task in task_names()
+    if not (arm == "so101" and task in REFUSED)
+]
 PANDA = [case for case in CASES if case[0] == "panda"]
-OTHERS = [pytest.param(*case, marks=pytest.mark.slow) for case in CASES if case not in PANDA]
+LONG = ("insert", "stow", "detour", "top")  # all of their exercises are among the slow tests
+OTHERS = [
+    pytest.param(*case, marks=pytest.mark.slow)
+    for case in CASES
+    if case[0] != "panda" or case[1] in LONG
+]
+SHORT = [case for case in PANDA if case[1] not in LONG]
 
 
 @functools.cache
@@ -31,12 +53,21 @@ def start(world: World, seed: int = 0, difficulty: np.ndarray | None = None) -> 
     return world.observe()
 
 
-@pytest.mark.parametrize(("arm", "task"), [*PANDA, *OTHERS])
+@pytest.mark.parametrize(("arm", "task"), [*SHORT, *OTHERS])
 def test_expert_succeeds(arm: str, task: str) -> None:
     """At least 97 % over the whole range of difficulty."""
-    world = world_of(arm, task, 200)
+    succeeds(arm, task, 200, 0.97)
+
+
+@pytest.mark.parametrize("task", LONG)
+def test_expert_succeeds_at_a_long_task(task: str) -> None:
+    succeeds("panda", task, 40, 0.92)
+
+
+def succeeds(arm: str, task: str, n: int, least: float) -> None:
+    world = world_of(arm, task, n)
     start(world, seed=1000)
-    done, success = np.zeros(200, bool), np.zeros(200, bool)
+    done, success = np.zeros(n, bool), np.zeros(n, bool)
     for _ in range(int(world.horizons[0])):
         result = world.step(world.expert_action())
         success |= result.success & ~done
@@ -44,7 +75,7 @@ def test_expert_succeeds(arm: str, task: str) -> None:
         if done.all():
             break
     assert done.all()
-    assert success.mean() >= 0.97, f"failed: {np.flatnonzero(~success)}"
+    assert success.mean() >= least, f"failed: {np.flatnonzero(~success)}"
     assert world.diverged == 0
 
 
@@ -69,11 +100,17 @@ def test_no_constant_observation_element(arm: str, task: str) -> None:
         seen.append(world.step(world.expert_action() + noise).obs)
     spread = np.ptp(np.concatenate(seen), axis=0)
     constant = {"descriptor", *(f"present{i}" for i in (0, 1))}
-    for slot in range(world.tasks[0].n_objects, 2):
+    used = (world.state.half > 0).any(axis=0)
+    for slot in np.flatnonzero(~used):
         constant |= {name for name in OBSERVATION if name.endswith(str(slot))}
-    if world.tasks[0].n_objects == 0:
+    if not used[0]:
         constant.add("object_to_goal")
+    if not world.tasks[0].fixture:
+        constant.add("goal_yaw_error")
+    rigid = FIXED.get(task, ())
     for name, where in OBSERVATION.items():
+        if name in rigid:
+            continue
         if name not in constant:
             assert (spread[where] > 0).all(), f"{name} is constant"
         elif name not in ("descriptor", "present0", "present1"):
@@ -118,26 +155,64 @@ def test_difficulty_scales_the_exercise(task: str) -> None:
     for d in (0.0, 1.0):
         start(world, difficulty=np.full(128, d))
         state = world.state
-        away = state.p_goal - state.p_ee if task == "reach" else state.p_object[:, 0] - state.p_ee
+        cube = state.half[0, 0] > 0
+        away = (state.p_object[:, 0] if cube else state.p_goal) - state.p_ee
         row = [np.std(away[:, :2])]
-        if task != "reach":
+        if cube:
             context, model = world.engine._context, world.engine.model
             row += [
                 np.std(context.mass[:, model.body("object0").id]),
                 np.std(context.friction[:, model.geom("object0").id, 0]),
-                -np.mean(state.half[:, 0]),
+                -np.mean(state.half[:, 0]) if task != "insert" else np.mean(state.half[:, 0]),
             ]
         spreads.append(row)
     easy, hard = spreads
-    assert hard[0] > 1.3 * easy[0]
-    if task != "reach":
+    assert hard[0] > WIDER.get(task, 1.3) * easy[0]
+    if len(hard) > 1:
         assert hard[1] > 1.5 * easy[1]
         assert hard[2] > 1.5 * easy[2]
         assert hard[3] > easy[3]
 
 
+def test_descriptors_are_distinct() -> None:
+    rows = [get_task(name, load_arm("panda")).descriptor for name in task_names()]
+    assert len(np.unique(rows, axis=0)) == len(rows)
+
+
+@pytest.mark.parametrize("task", TOO_BIG)
+def test_an_arm_with_too_little_room_is_refused(task: str) -> None:
+    with pytest.raises(InputError, match=rf"task '{task}' needs a workspace .* 'so101'"):
+        get_task(task, load_arm("so101"))
+
+
+def test_success_is_judged_by_where_the_fixture_is() -> None:
+    """A goal that is reported 3 cm off leads the expert astray, and it is told so."""
+    assert searched("press", 32, 0.03).mean() < 0.2
+
+
+def test_a_peg_is_searched_for() -> None:
+    """With a goal that is reported 4 mm off, the expert finds the hole in most cases."""
+    assert searched("insert", 40, 0.004).mean() > 0.4
+
+
+def searched(task: str, n: int, far: float) -> np.ndarray:
+    """Successes (n,) of experts that see their goals `far` [m] beside where they are."""
+    world = world_of("panda", task, n)
+    start(world)
+    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, n)
+    off = far * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
+    success, done = np.zeros((2, n), bool)
+    for _ in range(int(world.horizons[0])):
+        state = world.state.take(np.arange(n))
+        state.p_goal = state.p_goal + off
+        result = world.step(world.tasks[0].expert(state))
+        success |= result.success & ~done
+        done |= result.terminated | result.truncated
+    return success
+
+
 def test_unknown_task_is_named() -> None:
-    known = "reach, push, pick, place, unstack, stack"
+    known = "reach, push, pick, place, unstack, stack, insert"
     with pytest.raises(InputError, match=rf"unknown task 'juggle'.*{known}"):
         get_task("juggle", load_arm("panda"))
 

@@ -8,6 +8,7 @@ import pytest
 from daytwo.errors import InputError
 from daytwo.sim.arms import load_arm
 from daytwo.sim.engine import MujocoEngine
+from daytwo.sim.tasks.base import Placement
 from daytwo.sim.world import World
 
 TASKS = ("reach", "push", "pick", "place", "stack")
@@ -149,3 +150,14 @@ def test_an_engine_of_ones_own_is_not_touched_before_the_first_reset() -> None:
     assert np.array_equal(engine.joints(), before)
     with pytest.raises(InputError, match="need 2 objects; the engine holds 1"):
         World(arm, ("stack",), 1, engine=engine)
+
+
+def test_a_placement_from_before_there_were_fixtures_is_read() -> None:
+    new = {name: array.tolist() for name, array in vars(Placement.empty(1)).items()}
+    old = {k: new[k] for k in ("p_object", "yaw_object", "half", "mass", "friction", "p_goal")}
+    old |= {k: new[k] for k in ("p_pedestal", "pedestal_half")}
+    read = Placement.named(old)
+    assert (read.stretch == 1).all()
+    assert read.fixture == 0
+    with pytest.raises(InputError, match="p_goal is missing"):
+        Placement.named({k: v for k, v in old.items() if k != "p_goal"})

@@ -45,7 +45,7 @@ def test_it_is_the_physics_of_the_training_to_the_bit() -> None:
     arm = load_arm("panda")
     engine = MujocoEngine(arm, 1, threads=1)
     home = np.asarray(arm.home)
-    engine.reset(np.array([0]), home[None], one_cube(), Context(np.ones(1), np.ones(1)))
+    engine.reset(np.array([0]), home[None], one_cube(), Context.nominal(1))
     with MujocoDriver(arm) as driver:
         driver.begin(home, one_cube())
         for i in range(20):

@@ -83,7 +83,7 @@ def test_where_the_plant_is_can_be_asked_for(stage) -> None:
         ({"op": "faults", "tired": 1}, "no fault 'tired'; there are: dead, half"),
         ({"op": "goals"}, "since"),
         ({"op": "objects"}, "no objects; start the emulator with --plant twin"),
-        ({"op": "begin", "placement": {"p": 1}}, "unexpected keyword"),
+        ({"op": "begin", "placement": {"p": 1}}, "placement: p_object is missing"),
         ({"op": "push", "q": [0.0], "share": 1.0}, "give 6 finite numbers"),
         ({"op": "push", "q": [float("nan")] * 5, "share": 1.0}, "give 6 finite numbers"),
     ],

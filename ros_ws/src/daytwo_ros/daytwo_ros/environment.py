@@ -73,10 +73,13 @@ def settle(host: str = "") -> None:
     if host:
         os.environ["ROS_STATIC_PEERS"] = host
         return
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
-        if prefix and (profile := Path(prefix, PROFILE)).is_file():
-            os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profile))
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    profiles = [Path(prefix, PROFILE) for prefix in prefixes if prefix]
+    profile = next((each for each in profiles if each.is_file()), None)
+    wanted = on_loopback(profile or Path(), os.environ)
+    if profile is None:  # nothing of ours was built
+        wanted.pop("FASTRTPS_DEFAULT_PROFILES_FILE", None)
+    os.environ.update(wanted)
 
 
 @contextmanager

@@ -1,0 +1,209 @@
+"""How much better is attempt 5 than attempt 1, in hidden contexts beyond those studied?
+
+One policy studies with beliefs blurred on purpose; an estimator then learns, from the policy's own
+trials, to believe. A second policy studies just as long and is never told anything of the context.
+All sit the same trials of five attempts, contexts drawn from a wider range than was studied:
+
+| | belief |
+|---|---|
+| carried | the estimator's, carried from attempt to attempt |
+| wiped | the estimator's, forgotten before each attempt |
+| oracle | the truth |
+| blind | the second policy, without any |
+
+If `wiped` equals `carried`, nothing was adapted from attempt to attempt.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+
+from daytwo.believing import Believing
+from daytwo.curricula.attempts import AT_ONCE, EXAM
+from daytwo.curricula.continual import bootstrap
+from daytwo.curricula.examples import count, worked_examples
+from daytwo.curricula.textbook import Chapter, Textbook, load_textbook
+from daytwo.curricula.trials import Trials, run_trials
+from daytwo.curricula.wilson import wilson
+from daytwo.estimating import Estimating, teach_estimator
+from daytwo.machine import cores
+from daytwo.policies.config import LearnerConfig
+from daytwo.policies.estimator import Estimator
+from daytwo.policies.learner import Learner
+from daytwo.sim.arms import Arm, load_arm
+from daytwo.sim.vec_env import BatchVecEnv
+from daytwo.sim.world import World
+
+TASKS = ("push", "place", "stack", "press", "insert")
+TRIALS, QUICK_TRIALS = 200, 100  # of each task
+UPDATES, QUICK_UPDATES = 20_000, 8_000  # of practice
+SIMULATIONS = 128
+WHO = ("carried", "wiped", "oracle", "blind")
+Success = Mapping[str, NDArray[np.bool_]]  # who -> (trials, attempts)
+
+
+def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
+    """Every seed's study and trials; a quick run takes one seed and studies shorter."""
+    console, book = Console(stderr=True), excerpt(load_textbook("tabletop"), TASKS)
+    arm, tasks = load_arm(book.arm), book.tasks
+    assert book.context is not None
+    assert book.exam_context is not None
+    torch.set_num_threads(max(1, cores() // 2))
+    each = QUICK_TRIALS if quick else TRIALS
+    updates = QUICK_UPDATES if quick else UPDATES
+    trials = Trials.drawn(book.exam_context, len(tasks), each, EXAM, seed=2**20)
+    outcomes: dict[str, list[NDArray[np.bool_]]] = {who: [] for who in WHO}
+    coverage: list[dict[str, float]] = []
+    minutes: list[float] = []
+    shown: dict[str, int] = {}
+    seeds = [seed] if quick else [seed, seed + 1, seed + 2]
+    for s in seeds:
+        start = time.monotonic()
+        policy, shown = study(arm, book, updates, s, blind=False)
+        estimator = teach_estimator(policy, arm, tasks, book.context, s, tell=console.print)
+        minutes.append((time.monotonic() - start) / 60)
+        blind, _ = study(arm, book, updates, s, blind=True)
+        world = World(arm, tasks, min(AT_ONCE, len(trials)), ranges=book.context)
+        for who in WHO:
+            acting = (
+                Believing(blind, None, world.n, "prior")
+                if who == "blind"
+                else Believing(policy, estimator, world.n, who)  # type: ignore[arg-type]
+            )
+            outcomes[who].append(run_trials(world, trials, acting))
+            console.print(f"seed {s}, {who}:", _rates(outcomes[who][-1]))
+        coverage.append(covered(policy, estimator, arm, book, seed=s))
+    by_who = {who: np.concatenate(found) for who, found in outcomes.items()}
+    return {
+        **figures(by_who, np.tile(trials.task, len(seeds)), tasks),
+        "coverage": {
+            level: round(float(np.mean([one[level] for one in coverage])), 3)
+            for level in coverage[0]
+        },
+        "minutes": round(float(np.median(minutes)), 1),
+        "settings": {
+            "seeds": seeds,
+            "tasks": list(tasks),
+            "trials_per_task": each,
+            "worked_examples": shown,
+            "updates": updates,
+            "simulations": SIMULATIONS,
+            "estimator": vars(Estimating()),
+            "studied": book.context.model_dump(),
+            "held_out": book.exam_context.model_dump(),
+            "intervals": "95 %: Wilson; of differences and gap_closed bootstrap over trials",
+        },
+    }
+
+
+def excerpt(book: Textbook, tasks: Sequence[str]) -> Textbook:
+    """A textbook's exercises of some tasks, in one chapter."""
+    chosen = tuple(each for _, each in book.exercises() if each.task in tasks)
+    chapter = Chapter(name="all", exercises=chosen)
+    return book.model_copy(update={"chapters": (chapter,), "held_out": ()})
+
+
+def study(
+    arm: Arm, book: Textbook, updates: int, seed: int, blind: bool
+) -> tuple[Learner, dict[str, int]]:
+    """A policy after worked examples and practice; and how many it was shown."""
+    env = BatchVecEnv(arm, book.tasks, SIMULATIONS, ranges=book.context, blind=blind)
+    examples = worked_examples(arm, book, seed)
+    config = LearnerConfig(secret=env.world.secret)
+    learner = Learner(env, demos=examples, config=config, scale=env.world.scale, seed=seed)
+    learner.learn(updates * SIMULATIONS)
+    env.close()
+    return learner, dict(count(examples))
+
+
+def figures(by_who: Success, task: NDArray[np.int64], tasks: Sequence[str]) -> dict[str, Any]:
+    """What is reported of success (m, attempts) by who acted.
+
+    Args:
+        by_who: outcomes.
+        task: of each trial, (m,).
+        tasks: their names.
+    """
+    at = {who: success_at(success, task, tasks) for who, success in by_who.items()}
+    last = {who: success[:, -1].astype(float) for who, success in by_who.items()}
+    carried = by_who["carried"].astype(float)
+    gain = carried[:, -1] - carried[:, 0]
+    rng = np.random.default_rng(0)
+    draws = rng.integers(len(task), size=(4000, len(task)))
+    gaps = [_closed({who: values[row] for who, values in last.items()}) for row in draws]
+    low, high = np.quantile(gaps, [0.025, 0.975])
+    return {
+        "success_at": at["carried"],
+        "wiped": at["wiped"],
+        "oracle": at["oracle"],
+        "blind": at["blind"],
+        "gain": {
+            "mean": round(float(gain.mean()), 4),
+            "interval": [round(x, 4) for x in bootstrap(gain, 0.95)],
+            "first": _interval(by_who["carried"][:, 0]),
+            "last": _interval(by_who["carried"][:, -1]),
+        },
+        "carried_less_wiped": {
+            "mean": round(float((last["carried"] - last["wiped"]).mean()), 4),
+            "interval": [round(x, 4) for x in bootstrap(last["carried"] - last["wiped"], 0.95)],
+        },
+        "gap_closed": {
+            "mean": round(_closed(last), 3), "interval": [round(low, 3), round(high, 3)],
+        },
+    }  # fmt: skip
+
+
+def success_at(
+    success: NDArray[np.bool_], task: NDArray[np.int64], tasks: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """By task the success at each attempt with its interval, from (m, attempts)."""
+    return {
+        name: [_interval(success[task == i, k]) for k in range(success.shape[1])]
+        for i, name in enumerate(tasks)
+    }
+
+
+def _closed(last: Mapping[str, NDArray[np.float64]]) -> float:
+    """Share of the gap from blind to oracle that the carried belief closes at the last attempt."""
+    blind, oracle = last["blind"].mean(), last["oracle"].mean()
+    return float((last["carried"].mean() - blind) / max(oracle - blind, 1e-3))
+
+
+def covered(
+    policy: Learner, estimator: Estimator, arm: Arm, book: Textbook, seed: int, each: int = 40
+) -> dict[str, float]:
+    """How often the truth lies within so much of the belief after a trial: expected -> actual."""
+    assert book.context is not None
+    trials = Trials.drawn(book.context, len(book.tasks), each, EXAM, seed=2**20 + 1 + seed)
+    world = World(arm, book.tasks, len(trials), ranges=book.context)
+    believed = world.believed
+    assert believed is not None
+    truth = believed.scaled(trials.context)
+    mean, spread = np.zeros_like(truth), np.ones_like(truth)
+
+    def note(at: NDArray[np.int64], *_: Any) -> None:
+        ids = np.flatnonzero(at >= 0)
+        mean[at[ids]], spread[at[ids]] = believed.mean[ids], believed.spread[ids]
+
+    run_trials(world, trials, Believing(policy, estimator, world.n), watch=note)
+    off = np.abs(truth - mean) / spread
+    return {
+        str(level): float((off < z).mean())
+        for level, z in ((0.5, 0.6745), (0.8, 1.2816), (0.95, 1.96))
+    }
+
+
+def _interval(success: NDArray[np.bool_]) -> dict[str, Any]:
+    low, high = wilson(int(success.sum()), len(success))
+    return {"mean": round(float(success.mean()), 4), "low": round(low, 4), "high": round(high, 4)}
+
+
+def _rates(success: NDArray[np.bool_]) -> str:
+    return " ".join(f"{rate:.1%}" for rate in success.mean(axis=0))

@@ -1,0 +1,126 @@
+"""Trials: K attempts under one hidden context, each laid out anew, the belief carried on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daytwo.curricula.attempts import Watch
+from daytwo.sim.context import NAMES, Context, Ranges
+from daytwo.sim.world import World
+
+ATTEMPTS = 5  # of a trial
+_APART = 64  # seeds from one trial to the next; no trial has as many attempts
+
+
+@dataclass(frozen=True)
+class Trials:
+    """m trials."""
+
+    task: NDArray[np.int64]  # (m,) index into the world's tasks
+    difficulty: NDArray[np.float64]  # (m,) in [0, 1]
+    context: Context  # m rows
+    seed: NDArray[np.int64]  # (m,); attempt k of a trial is the exercise of this plus k
+
+    @classmethod
+    def drawn(
+        cls,
+        ranges: Ranges,
+        tasks: int,
+        each: int,
+        space: int,
+        seed: int,
+        difficulty: tuple[float, float] = (0.0, 1.0),
+    ) -> Trials:
+        """`each` trials of every task, contexts from `ranges`, difficulty spread evenly, exercises
+        from a space of seeds; the tasks' trials have the same contexts.
+        """
+        rng = np.random.default_rng([seed, 2])
+        u = rng.random((each, len(NAMES)))
+        low, high = difficulty
+        spread = rng.permutation(low + (high - low) * (np.arange(each) + 0.5) / each)
+        m = tasks * each
+        return cls(
+            task=np.repeat(np.arange(tasks), each),
+            difficulty=np.tile(spread, tasks),
+            context=ranges.draw(np.tile(u, (tasks, 1))),
+            seed=space + seed * 2**32 + _APART * np.arange(m, dtype=np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.seed)
+
+
+class Adaptive(Protocol):
+    """Who acts, and carries what was felt from attempt to attempt."""
+
+    def __call__(self, world: World, observation: NDArray[np.float32]) -> NDArray[np.floating]:
+        """Actions (n, a) for observations (n, o)."""
+        ...
+
+    def begin(self, world: World, ids: NDArray[np.int64], attempt: NDArray[np.int64]) -> None:
+        """Simulations `ids` (k,) have just begun these attempts (k,) of their trials."""
+        ...
+
+
+def run_trials(
+    world: World,
+    trials: Trials,
+    act: Adaptive,
+    attempts: int = ATTEMPTS,
+    watch: Watch | None = None,
+    done: Callable[[int], None] | None = None,
+) -> NDArray[np.bool_]:
+    """Run every trial once; which attempts succeeded, (m, attempts).
+
+    A simulation that ends a trial takes the next in line, so the batch stays full.
+
+    Args:
+        world: where; it knows ranges.
+        trials: what.
+        act: who.
+        attempts: of each trial.
+        watch: sees every step, with the trial each simulation is at (n,), -1 for none.
+        done: called with the number of attempts that have just ended.
+    """
+    m = len(trials)
+    success = np.zeros((m, attempts), dtype=bool)
+    at = np.full(world.n, -1, dtype=np.int64)
+    at[:m] = np.arange(min(m, world.n))
+    number = np.zeros(world.n, dtype=np.int64)  # of the attempt
+    waiting = min(m, world.n)
+
+    def begin(ids: NDArray[np.int64]) -> None:
+        if len(ids):
+            which = at[ids]
+            seed = trials.seed[which] + number[ids]
+            context = trials.context.take(which)
+            world.reset(ids, trials.task[which], trials.difficulty[which], seed, context)
+            act.begin(world, ids, number[ids])
+
+    begin(np.flatnonzero(at >= 0))
+    while (at >= 0).any():
+        observation = world.observe()
+        action = act(world, observation)
+        result = world.step(action)
+        if watch is not None:
+            watch(at, observation, action, result)
+        ended = np.flatnonzero((result.terminated | result.truncated) & (at >= 0))
+        if len(ended) == 0:
+            continue
+        if done is not None:
+            done(len(ended))
+        success[at[ended], number[ended]] = result.success[ended]
+        number[ended] += 1
+        over = ended[number[ended] == attempts]
+        number[over] = 0
+        fresh = np.arange(waiting, min(waiting + len(over), m))
+        waiting += len(fresh)
+        at[over] = -1
+        at[over[: len(fresh)]] = fresh
+        begin(ended[at[ended] >= 0])
+    return success

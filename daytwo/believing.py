@@ -1,0 +1,113 @@
+"""Acts by a policy on what is believed, and carries the belief from attempt to attempt."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from daytwo.curricula.attempts import Act, Policy, by
+from daytwo.policies.estimator import Estimator
+from daytwo.sim.believed import PRIOR, SUREST
+from daytwo.sim.observation import uncorrected
+from daytwo.sim.world import StepResult, World
+
+Mode = Literal["carried", "wiped", "oracle", "prior"]
+
+
+class Believing:
+    """A `daytwo.curricula.trials.Adaptive`, and an `Act` whose every attempt is a trial of its own.
+
+    Args:
+        policy: acts on observations that hold a belief.
+        estimator: of the belief; None where the mode needs none.
+        n: simulations of the world it acts in.
+        mode: carried from attempt to attempt; wiped before each; the truth given (oracle); or
+            never anything but what is expected of a trial (prior).
+    """
+
+    def __init__(
+        self, policy: Policy, estimator: Estimator | None, n: int, mode: Mode = "carried"
+    ) -> None:
+        self.policy, self.estimator, self.mode = policy, estimator, mode
+        self._in_trial = False
+        self._fresh = np.ones(n, dtype=bool)
+        if estimator is not None:
+            self._state = torch.zeros(1, n, estimator.hidden)
+            self._action = np.zeros((n, estimator.action), dtype=np.float32)
+        self.felt = torch.zeros(0)  # features (n, f) of the latest step
+
+    def begin(self, world: World, ids: NDArray[np.int64], attempt: NDArray[np.int64]) -> None:
+        """Simulations `ids` (k,) have just begun these attempts (k,) of their trials."""
+        self._in_trial = True
+        self._begin(world, ids, ids[(attempt == 0) | (self.mode == "wiped")])
+
+    def __call__(self, world: World, observation: NDArray[np.float32]) -> NDArray[np.floating]:
+        """Actions (n, a) for observations (n, o)."""
+        if not self._in_trial and len(ids := np.flatnonzero(world.steps == 0)):
+            self._begin(world, ids, ids)
+        if self.mode in ("carried", "wiped"):
+            self._estimate(world, observation)
+        action = self.policy.predict(world.observe(), deterministic=True)[0]
+        if self.estimator is not None:
+            self._action = np.asarray(action, dtype=np.float32)
+        return action
+
+    def _begin(self, world: World, ids: NDArray[np.int64], anew: NDArray[np.int64]) -> None:
+        self._fresh[ids] = True
+        if self.estimator is not None:
+            self._action[ids] = 0.0
+            self._state[:, anew] = 0.0
+        assert world.believed is not None
+        if self.mode == "oracle":
+            truth = world.believed.scaled(world.context.take(ids))
+            world.believe(ids, truth, np.full_like(truth, SUREST))
+        elif self.mode == "prior":
+            blank = np.zeros((len(ids), len(world.believed.names)))
+            world.believe(ids, blank, blank + PRIOR)
+
+    @torch.no_grad()
+    def _estimate(self, world: World, observation: NDArray[np.float32]) -> None:
+        assert self.estimator is not None
+        told = uncorrected(observation, world.correction)
+        self.felt = self.estimator.felt(told, self._action, self._fresh)
+        self._fresh = np.zeros_like(self._fresh)
+        mean, log_spread, self._state = self.estimator(self.felt[:, None], self._state)
+        spread = np.maximum(log_spread[:, 0].exp().numpy(), SUREST)
+        world.believe(np.arange(world.n), mean[:, 0].numpy(), spread)
+
+
+def acting(policy: Policy, estimator: Estimator | None, n: int) -> Act:
+    """Acts in n simulations: on beliefs, where there is an estimator of them."""
+    return by(policy) if estimator is None else Believing(policy, estimator, n)
+
+
+class Notes:
+    """Keeps what was felt in m trials, to learn from.
+
+    Args:
+        acting: whose features are kept.
+        m: number of trials.
+        longest: steps of a trial at most.
+    """
+
+    def __init__(self, acting: Believing, m: int, longest: int) -> None:
+        assert acting.estimator is not None
+        self._acting = acting
+        self.x = np.zeros((m, longest, acting.estimator.features), dtype=np.float32)
+        self.length = np.zeros(m, dtype=np.int64)
+
+    def __call__(
+        self,
+        at: NDArray[np.int64],
+        observation: NDArray[np.float32],
+        action: NDArray[np.floating],
+        result: StepResult,
+    ) -> None:
+        """Note one step; see `daytwo.curricula.attempts.Watch`."""
+        ids = np.flatnonzero(at >= 0)
+        trial = at[ids]
+        self.x[trial, self.length[trial]] = self._acting.felt.numpy()[ids]
+        self.length[trial] += 1

@@ -1,0 +1,82 @@
+"""Teaches an estimator from a policy's own trials: what was felt in them, and what was true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from daytwo.believing import Believing, Notes
+from daytwo.curricula.attempts import AT_ONCE, PRACTICE, Policy
+from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
+from daytwo.policies.estimator import Estimator, fit
+from daytwo.sim.arms import Arm
+from daytwo.sim.context import Ranges
+from daytwo.sim.observation import SCALE
+from daytwo.sim.tasks.base import ACTION
+from daytwo.sim.world import World
+
+_FIRST = 2**45  # seeds of practice from here on are these trials'
+
+
+@dataclass(frozen=True)
+class Estimating:
+    """How an estimator is taught."""
+
+    rounds: int = 3  # of trials acted on the estimator so far, then learning from all
+    trials: int = 96  # a round, of each task
+    updates: int = 400  # gradient updates a round
+    hidden: int = 128  # units
+
+
+def teach_estimator(
+    policy: Policy,
+    arm: Arm,
+    tasks: Sequence[str],
+    ranges: Ranges,
+    seed: int,
+    settings: Estimating | None = None,
+    threads: int = 0,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Estimator:
+    """An estimator that was taught on the policy's own trials.
+
+    In the first round the policy acts on the estimator as it is born, that is on what is expected
+    of any trial; from then on on what it has come to believe (as in DAgger: Ross et al., 2011).
+
+    Args:
+        policy: acts on observations that hold a belief.
+        arm: the arm.
+        tasks: what the trials are of.
+        ranges: of the contexts.
+        seed: of weights, trials and batches.
+        settings: how; None takes the defaults.
+        threads: of the physics; 0 uses every core.
+        tell: told how it goes.
+    """
+    settings = settings or Estimating()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        estimator = Estimator(SCALE, len(ACTION), ranges.hidden, settings.hidden)
+    m = settings.trials * len(tasks)
+    world = World(arm, tasks, min(AT_ONCE, m), threads, ranges=ranges)
+    assert world.believed is not None
+    longest = ATTEMPTS * int(world.horizons.max())
+    felt: list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]] = []
+    for i in range(settings.rounds):
+        trials = Trials.drawn(
+            ranges, len(tasks), settings.trials, PRACTICE + _FIRST, settings.rounds * seed + i
+        )
+        acting = Believing(policy, estimator, world.n)
+        notes = Notes(acting, m, longest)
+        success = run_trials(world, trials, acting, watch=notes)
+        felt.append((notes.x, notes.length, world.believed.scaled(trials.context)))
+        x, length, truth = (np.concatenate(part) for part in zip(*felt, strict=True))
+        loss = fit(estimator, x, length, truth, settings.updates, seed=seed + i)
+        rates = " ".join(f"{rate:.0%}" for rate in success.mean(axis=0))
+        tell(f"belief, round {i + 1} of {settings.rounds}: attempts 1 to {ATTEMPTS} {rates}, "
+             f"loss {loss:.3f}")  # fmt: skip
+    return estimator

@@ -1,0 +1,149 @@
+"""Which hidden conditions explain what was felt: a recurrent estimate with its uncertainty.
+
+Learnt by likelihood from the policy's own trials, where the truth is known (Humplik et al., "Meta
+reinforcement learning as task inference", 2019). It looks at what is told as it is told, whatever
+is believed of it already.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from daytwo.errors import InputError
+from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
+from daytwo.policies.config import CLIP
+
+SURE, UNSURE = math.log(0.02), math.log(1.0)  # range of the logarithm of a spread
+
+
+class Estimator(nn.Module):
+    """A gated recurrent unit from felt steps to the mean and spread of c hidden conditions.
+
+    Args:
+        scale: typical size (o,) of each observation element, by which it is divided.
+        action: elements of an action.
+        names: of the conditions.
+        hidden: units.
+    """
+
+    scale: Tensor
+
+    def __init__(
+        self, scale: ArrayLike, action: int, names: Sequence[str], hidden: int = 128
+    ) -> None:
+        super().__init__()
+        size = torch.as_tensor(np.asarray(scale, dtype=np.float32))
+        self.register_buffer("scale", size)
+        self.names, self.hidden, self.action = tuple(names), hidden, action
+        self.features = len(size) + action + 1
+        self.enter = nn.Linear(self.features, hidden)
+        self.gru = nn.GRU(hidden, hidden, batch_first=True)
+        self.leave = nn.Linear(hidden, 2 * len(self.names))
+        with torch.no_grad():  # at first it says what is known of anything: -1 to 1
+            self.leave.weight.mul_(0.1)
+            self.leave.bias.zero_()
+            self.leave.bias[len(self.names) :] = -0.5 * math.log(3.0)
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Means and logarithms of spreads (b, t, c) after each step, and the state (1, b, hidden).
+
+        Args:
+            x: features (b, t, f) as `felt` makes them.
+            state: from where to go on; None: nothing was felt yet.
+        """
+        h, state = self.gru(torch.relu(self.enter(x)), state)
+        mean, log_spread = self.leave(h).chunk(2, dim=-1)
+        return mean, log_spread.clamp(SURE, UNSURE), state
+
+    def save(self, path: str | Path) -> None:
+        """Write it as a checkpoint."""
+        parts = {"estimator": {k: v.numpy() for k, v in self.state_dict().items()}}
+        meta = {"names": list(self.names), "action": self.action, "hidden": self.hidden}
+        save_checkpoint(Path(path), parts, {"algorithm": "Estimator", **meta})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Estimator:
+        """Read a checkpoint.
+
+        Raises:
+            InputError: none there, damaged, or of something else.
+        """
+        parts, meta = load_checkpoint(Path(path))
+        if meta.get("algorithm") != "Estimator":
+            raise InputError(f"checkpoint {path}: holds a {meta.get('algorithm')!r}, no estimator")
+        weights = {k: torch.from_numpy(v) for k, v in parts["estimator"].items()}
+        made = cls(weights["scale"].numpy(), meta["action"], meta["names"], meta["hidden"])
+        made.load_state_dict(weights)
+        return made
+
+    def felt(
+        self, told: NDArray[np.floating], action: NDArray[np.floating], fresh: NDArray[np.bool_]
+    ) -> Tensor:
+        """Features (n, f) of observations as told (n, o), actions (n, a) that led there, and
+        whether an attempt has just begun (n,).
+        """
+        obs = torch.from_numpy(np.asarray(told, dtype=np.float32)) / self.scale.cpu()
+        parts = (obs.clamp(-CLIP, CLIP), *(torch.from_numpy(np.asarray(x, np.float32)) for x in
+                 (action, fresh[:, None])))  # fmt: skip
+        return torch.cat(parts, dim=1)
+
+
+def negative_log_likelihood(mean: Tensor, log_spread: Tensor, truth: Tensor) -> Tensor:
+    """Of a Gaussian, up to a constant, elementwise."""
+    return log_spread + 0.5 * ((truth - mean) * (-log_spread).exp()) ** 2
+
+
+def fit(
+    estimator: Estimator,
+    x: NDArray[np.float32],
+    length: NDArray[np.int64],
+    truth: ArrayLike,
+    updates: int,
+    seed: int = 0,
+    batch: int = 48,
+    rate: float = 2e-3,
+) -> float:
+    """Move the estimator towards what was true in m trials; its loss over the last tenth.
+
+    Args:
+        estimator: to be moved.
+        x: features (m, t, f), of which the first `length` (m,) steps count.
+        length: see x.
+        truth: (m, c) in half-ranges from the middle.
+        updates: gradient updates.
+        seed: of the batches.
+        batch: trials an update learns from.
+        rate: Adam learning rate at the start; it falls to nothing (Loshchilov and Hutter, SGDR).
+
+    Raises:
+        InputError: a number is not finite.
+    """
+    for what, values in (("features", x), ("truth", truth)):
+        if not np.isfinite(values).all():
+            raise InputError(f"estimator: {what} hold a number that is not finite")
+    truth = torch.as_tensor(np.asarray(truth, dtype=np.float32))
+    rng = np.random.default_rng(seed)
+    optimizer = torch.optim.Adam(estimator.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(updates, 1))
+    losses: list[float] = []
+    for _ in range(updates):
+        rows = np.sort(rng.choice(len(x), size=min(batch, len(x)), replace=False))
+        longest = int(length[rows].max())
+        mean, log_spread, _ = estimator(torch.from_numpy(x[rows, :longest]))
+        off = negative_log_likelihood(mean, log_spread, truth[rows, None])
+        counts = torch.from_numpy(np.arange(longest) < length[rows, None])
+        loss = off.mean(-1)[counts].mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(estimator.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        losses.append(float(loss.detach()))
+    return float(np.mean(losses[-max(1, len(losses) // 10) :])) if losses else math.nan

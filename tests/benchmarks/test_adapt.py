@@ -1,0 +1,86 @@
+"""What is reported of adaptation: gains, controls, the closed gap; and a tiny run of it all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from daytwo.believing import Believing
+from daytwo.benchmarks.adapt import TASKS, covered, excerpt, figures, study, success_at
+from daytwo.curricula.attempts import EXAM
+from daytwo.curricula.textbook import load_textbook
+from daytwo.curricula.trials import Trials, run_trials
+from daytwo.estimating import Estimating, teach_estimator
+from daytwo.sim.arms import load_arm
+from daytwo.sim.world import World
+
+
+def outcome(*rates: float, m: int = 100) -> np.ndarray:
+    """(m, 5) attempts of which so many succeeded."""
+    return np.stack([np.arange(m) < round(rate * m) for rate in rates], axis=1)
+
+
+def test_the_gap_is_what_the_blind_leave_and_the_knowing_do_not() -> None:
+    task = np.zeros(100, int)
+    by_who = {
+        "carried": outcome(0.5, 0.6, 0.7, 0.75, 0.8),
+        "wiped": outcome(0.5, 0.5, 0.5, 0.5, 0.5),
+        "oracle": outcome(0.9, 0.9, 0.9, 0.9, 0.9),
+        "blind": outcome(0.4, 0.4, 0.4, 0.4, 0.4),
+    }
+    told = figures(by_who, task, ["insert"])
+    assert told["gap_closed"]["mean"] == pytest.approx(0.8)
+    low, high = told["gap_closed"]["interval"]
+    assert low < 0.8 < high
+    assert told["gain"]["mean"] == pytest.approx(0.3)
+    assert told["carried_less_wiped"]["mean"] == pytest.approx(0.3)
+    assert told["carried_less_wiped"]["interval"][0] > 0
+    assert [rate["mean"] for rate in told["success_at"]["insert"]] == [0.5, 0.6, 0.7, 0.75, 0.8]
+    assert set(told) >= {"success_at", "wiped", "oracle", "blind", "gap_closed"}
+
+
+def test_if_nothing_was_adapted_it_shows() -> None:
+    same = outcome(0.5, 0.5, 0.5, 0.5, 0.5)
+    by_who = dict.fromkeys(("carried", "wiped", "blind"), same) | {"oracle": outcome(*[0.9] * 5)}
+    told = figures(by_who, np.zeros(100, int), ["insert"])
+    assert told["carried_less_wiped"]["mean"] == 0
+    assert told["gap_closed"]["mean"] == 0
+    assert told["gain"]["mean"] == 0
+
+
+def test_tasks_are_told_apart() -> None:
+    success = np.concatenate([outcome(1, 1, m=10), outcome(0, 0.5, m=10)])
+    told = success_at(success, np.repeat([0, 1], 10), ["reach", "insert"])
+    assert [rate["mean"] for rate in told["reach"]] == [1.0, 1.0]
+    assert [rate["mean"] for rate in told["insert"]] == [0.0, 0.5]
+
+
+def test_an_excerpt_holds_what_was_asked_for() -> None:
+    book = load_textbook("tabletop")
+    some = excerpt(book, TASKS)
+    assert set(some.tasks) == set(TASKS)
+    assert some.context == book.context
+    assert book.exam_context is not None
+    for name in book.context.hidden if book.context else ():
+        (low, high), (under, over) = getattr(book.context, name), getattr(book.exam_context, name)
+        assert under <= low < high <= over, "the exam goes beyond what was studied"
+
+
+@pytest.mark.slow
+def test_a_tiny_study_believes_acts_and_is_counted() -> None:
+    book = excerpt(load_textbook("tabletop"), ("reach",))
+    arm = load_arm(book.arm)
+    policy, shown = study(arm, book, 20, seed=0, blind=False)
+    assert shown == {"reach": 64}
+    assert book.context is not None
+    said: list[str] = []
+    tiny = Estimating(rounds=2, trials=6, updates=5, hidden=16)
+    estimator = teach_estimator(policy, arm, book.tasks, book.context, 0, tiny, tell=said.append)
+    assert len(said) == 2
+    trials = Trials.drawn(book.context, 1, 6, EXAM, 1)
+    world = World(arm, book.tasks, 6, ranges=book.context)
+    success = run_trials(world, trials, Believing(policy, estimator, 6))
+    assert success.shape == (6, 5)
+    assert success.mean() > 0.5, "reaching is easy"
+    levels = covered(policy, estimator, arm, book, seed=0, each=6)
+    assert 0 <= levels["0.5"] <= levels["0.95"] <= 1

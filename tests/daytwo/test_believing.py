@@ -1,0 +1,113 @@
+"""Who acts on beliefs: what is carried on from attempt to attempt, wiped, or given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from daytwo.believing import Believing, Notes
+from daytwo.curricula.attempts import EXAM, Exercises, attempt
+from daytwo.curricula.trials import Trials, run_trials
+from daytwo.policies.estimator import Estimator
+from daytwo.sim.arms import load_arm
+from daytwo.sim.believed import PRIOR, SUREST
+from daytwo.sim.context import Ranges
+from daytwo.sim.observation import SCALE
+from daytwo.sim.world import World
+
+RANGES = Ranges(mass=(0.5, 2.0), target_x=(-0.008, 0.008))
+ARM = load_arm("panda")
+
+
+class Still:
+    """A policy that keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[NDArray[np.float32]] = []
+
+    def predict(
+        self, observation: NDArray[np.float32], *, deterministic: bool = False
+    ) -> tuple[NDArray[np.float32], None]:
+        self.seen.append(observation.copy())
+        return np.full((len(observation), 5), 0.1, dtype=np.float32), None
+
+
+@pytest.fixture
+def estimator() -> Estimator:
+    torch.manual_seed(0)
+    made = Estimator(SCALE, 5, RANGES.hidden, hidden=16)
+    with torch.no_grad():
+        made.leave.weight.mul_(20.0)  # so that it says something
+    return made
+
+
+def world(n: int = 2) -> World:
+    return World(ARM, ["reach"], n, threads=1, ranges=RANGES)
+
+
+def beliefs(acting: Believing, attempts: int = 2) -> list[NDArray[np.float64]]:
+    """What one arm believes after each step of one trial."""
+    made, found = world(1), []
+
+    def note(*_: object) -> None:
+        assert made.believed is not None
+        found.append(made.believed.mean[0].copy())
+
+    trials = Trials.drawn(RANGES, 1, 1, EXAM, 3)
+    run_trials(made, trials, acting, attempts, watch=note)
+    return found
+
+
+def test_a_belief_is_carried_or_wiped(estimator: Estimator) -> None:
+    horizon = int(world(1).horizons[0])
+    carried = beliefs(Believing(Still(), estimator, 1))
+    wiped = beliefs(Believing(Still(), estimator, 1, "wiped"))
+    assert len(carried) == 2 * horizon
+    np.testing.assert_array_equal(carried[:horizon], wiped[:horizon])
+    alone = Believing(Still(), estimator, 1, "wiped")
+    made = world(1)
+    trials = Trials.drawn(RANGES, 1, 1, EXAM, 3)
+    made.reset([0], trials.task, trials.difficulty, trials.seed + 1, trials.context)
+    alone.begin(made, np.array([0]), np.array([0]))
+    alone(made, made.observe())
+    assert made.believed is not None
+    np.testing.assert_allclose(wiped[horizon], made.believed.mean[0], atol=1e-6)
+    assert np.abs(carried[horizon] - wiped[horizon]).max() > 1e-4
+
+
+def test_an_oracle_knows_and_the_blind_expect() -> None:
+    trials = Trials.drawn(RANGES, 1, 2, EXAM, 3)
+    for mode, spread in (("oracle", SUREST), ("prior", PRIOR)):
+        made = world()
+        run_trials(made, trials, Believing(Still(), None, 2, mode), 1)
+        assert made.believed is not None
+        assert (made.believed.spread == spread).all()
+        truth = made.believed.scaled(trials.context)
+        np.testing.assert_allclose(made.believed.mean, truth if mode == "oracle" else 0.0)
+
+
+def test_alone_every_attempt_is_a_trial_of_its_own(estimator: Estimator) -> None:
+    exercises = Exercises(np.zeros(3, int), np.full(3, 0.5), EXAM + np.array([5, 9, 5]))
+    policy = Still()
+    made = world(1)
+    attempt(made, exercises, Believing(policy, estimator, 1))
+    horizon = int(made.horizons[0])
+    seen = np.concatenate(policy.seen).reshape(3, horizon, -1)
+    np.testing.assert_array_equal(seen[0], seen[2])
+    assert not np.array_equal(seen[0], seen[1])
+
+
+def test_notes_hold_every_step_of_every_trial(estimator: Estimator) -> None:
+    made = world(2)
+    trials = Trials.drawn(RANGES, 1, 3, EXAM, 3)
+    acting = Believing(Still(), estimator, 2)
+    notes = Notes(acting, 3, 2 * int(made.horizons[0]))
+    run_trials(made, trials, acting, 2, watch=notes)
+    assert (notes.length == 2 * made.horizons[0]).all()
+    fresh = notes.x[:, :, -1]
+    assert (fresh.sum(axis=1) == 2).all(), "two attempts begin in each trial"
+    assert (fresh[:, 0] == 1).all()
+    assert np.isfinite(notes.x).all()
+    assert (np.abs(notes.x).max(axis=(1, 2)) > 0).all()
