@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
@@ -19,6 +19,14 @@ from daytwo_ros.qos import COMMAND, REPORT, STATE
 from daytwo_ros.stamps import nanoseconds
 
 LIMIT = 15.0  # [s] nothing takes longer, however busy the machine is
+MEET = 0.2  # [s] from when a service is seen until it has surely seen its client, too
+AGAIN = 4.0  # [s] until what may be asked twice is asked again
+LEADS_TO = {
+    Transition.TRANSITION_CONFIGURE: State.PRIMARY_STATE_INACTIVE,
+    Transition.TRANSITION_ACTIVATE: State.PRIMARY_STATE_ACTIVE,
+    Transition.TRANSITION_DEACTIVATE: State.PRIMARY_STATE_INACTIVE,
+    Transition.TRANSITION_CLEANUP: State.PRIMARY_STATE_UNCONFIGURED,
+}
 
 
 def executable(name: str, namespace: str, **parameters: object) -> list[str]:
@@ -60,22 +68,39 @@ class DriverClient:
             )
         }
         self._sequence = 0
+        self._met: set[str] = set()  # services that were called before
 
     def _on_diagnosis(self, told: DiagnosticArray) -> None:
         self.diagnoses += [s for s in told.status if s.name == f"{self.full_name}: governor"]
 
     def ask(self, name: str, request: object):
+        """The answer. A node that has not discovered this client yet serves it, and tells nobody:
+        what may be asked twice is asked again then, and for the rest it is given time at first.
+        """
+        end = time.monotonic() + LIMIT
+        while (answer := self._answer(name, request, LIMIT if name == "take" else AGAIN)) is None:
+            assert time.monotonic() < end, f"no answer from {name}"
+        return answer
+
+    def _answer(self, name: str, request: object, limit: float):
         client, done = self._clients[name], threading.Event()
         until(client.service_is_ready, f"service {name}")
+        if name not in self._met:
+            self._met.add(name)
+            time.sleep(MEET)
         future = client.call_async(request)
         future.add_done_callback(lambda _: done.set())
-        assert done.wait(LIMIT), f"no answer from {name}"
-        return future.result()
+        return future.result() if done.wait(limit) else None
 
     def change(self, transition: int) -> bool:
-        return self.ask(
-            "change_state", ChangeState.Request(transition=Transition(id=transition))
-        ).success
+        """Whether the transition was made; asked again where it was not, and nobody said so."""
+        request = ChangeState.Request(transition=Transition(id=transition))
+        end = time.monotonic() + LIMIT
+        while (answer := self._answer("change_state", request, AGAIN)) is None:
+            if self.lifecycle() == LEADS_TO[transition]:
+                return True
+            assert time.monotonic() < end, "no answer from change_state"
+        return answer.success
 
     def lifecycle(self) -> int:
         return self.ask("get_state", GetState.Request()).current_state.id
