@@ -31,7 +31,7 @@ def _learner(start, memory: Path):
 
 
 def test_it_believes_what_the_library_believes(learner, node) -> None:
-    learn = Asking(node, Learn, "/learner/learn")
+    learn = Asking(node, Learn, "/learner/learn", hello=Learn.Request())  # no arm: refused
     trace, before = attempted(), Belief.prior(GUESSES)
     asked = Learn.Request(
         arm="panda", trace=seal_trace(trace), belief=seal_belief(before), seed=1001
@@ -56,6 +56,9 @@ def test_it_believes_what_the_library_believes(learner, node) -> None:
 @pytest.mark.slow
 def test_a_night_passes_in_a_process_of_its_own(learner, node, memory: Path) -> None:
     consolidate = Asking(node, Consolidate, "/learner/consolidate")
+    listing = Asking(node, ListParameters, "/learner/list_parameters")
+    assert consolidate.client.wait_for_service(timeout_sec=60.0)
+    listing.again(ListParameters.Request())  # known to this client, the learner knows both
     answer = consolidate(Consolidate.Request(updates=5), 60.0)
     assert not answer.ok
     assert "nothing was attempted on day 1" in answer.message
@@ -63,7 +66,6 @@ def test_a_night_passes_in_a_process_of_its_own(learner, node, memory: Path) -> 
     with opened(memory, write=True) as keep:
         keep.store.append(record(1))
     night = consolidate.client.call_async(Consolidate.Request(updates=5))
-    listing = Asking(node, ListParameters, "/learner/list_parameters")
     assert "memory" in listing(ListParameters.Request(), 20.0).result.names
     answer = consolidate(Consolidate.Request(updates=5), 20.0)
     assert night.done() or "a night is under way" in answer.message

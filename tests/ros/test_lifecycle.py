@@ -4,6 +4,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from asking import meet
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.client import Client
@@ -21,6 +22,8 @@ class Remote:
         self._get = node.create_client(GetState, "/broken/get_state")
         assert self._change.wait_for_service(10)
         assert self._get.wait_for_service(10)
+        # Made last, and known: so is the other.
+        meet(self._get, GetState.Request(), self._spin.spin_until_future_complete)
 
     def change(self, transition: int = 0, label: str = "") -> bool:
         request = ChangeState.Request(transition=Transition(id=transition, label=label))

@@ -34,7 +34,7 @@ def _recorder(start, memory: Path):
 
 @pytest.fixture(name="asking")
 def _asking(node) -> Asking:
-    return Asking(node, Keep, "/memory_recorder/keep")
+    return Asking(node, Keep, "/memory_recorder/keep", hello=Keep.Request())  # no parcel: refused
 
 
 @pytest.fixture(name="tell")

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from asking import meet
 from driver_client import LIMIT, executable, until
 from geometry_msgs.msg import PoseStamped
 from std_srvs.srv import Trigger
@@ -15,6 +16,7 @@ from std_srvs.srv import Trigger
 from daytwo.sim.arms import load_arm
 from daytwo.sim.tasks.base import Placement
 from daytwo_msgs.srv import LayOut
+from daytwo_ros.asking import done_within
 from daytwo_ros.parcels import seal_placement, unseal_placement
 from daytwo_ros.qos import STATE
 from daytwo_ros.stamps import nanoseconds, stamp
@@ -39,6 +41,7 @@ class Bench:
             )
         self.client = node.create_client(LayOut, f"{namespace}/object_source/lay_out")
         until(self.client.service_is_ready, "the service")
+        meet(self.client, LayOut.Request(placement=b"nonsense"), done_within)
         until(lambda: all(p.get_subscription_count() for p in self.tracker), "subscriptions")
 
     def show(self, i: int, p, frame: str = ARM.base_link, age: float = 0.0, w: float = 1.0) -> int:
@@ -180,6 +183,7 @@ def test_a_pedestal_stands_when_a_person_says_so(bench: Bench) -> None:
     wanted.p_goal[0] = (0.45, -0.15, 0.02 + 0.02)
     confirm = bench.node.create_client(Trigger, "/t/object_source/pedestal_stands")
     until(confirm.service_is_ready, "the service")
+    meet(confirm, Trigger.Request(), done_within)  # none is waited for yet
 
     def confirmed() -> Trigger.Response:
         done, future = threading.Event(), confirm.call_async(Trigger.Request())
