@@ -31,6 +31,7 @@ LEASH = 0.05  # [m] the commanded tool point stays this near the measured one
 YAW_LEASH = 0.5  # [rad] likewise its yaw
 YAW_RANGE = 1.7  # [rad] the commanded yaw stays this near its value at the start
 START_NOISE = 0.08  # [rad] spread of the joints' start around home
+LATE = 0.25  # share of its time that an attempt has more for each step commands may come late
 N_CONTEXT = 2  # uniform numbers that the servos of an arm without ranges are made of
 # Measurement noise is looked up, not drawn: a simulation's future is decided by its state.
 _NOISE = np.random.default_rng(0).standard_normal((4096, N_OBJECTS + 1, 3))
@@ -58,7 +59,8 @@ class World:
         threads: of the physics; 0 uses every core.
         engine: other physics than MuJoCo's, or a real arm. Nothing moves before the first `reset`,
             which is then the caller's.
-        ranges: of the hidden conditions; None hides nothing but how stiff the servos are.
+        ranges: of the hidden conditions; None hides nothing but how stiff the servos are. Where
+            commands may come late, every attempt has more time, whether or not its own do.
 
     Raises:
         InputError: for an unknown task, or one the arm or the engine cannot do.
@@ -75,7 +77,8 @@ class World:
     ) -> None:
         self.arm, self.n = arm, n
         self.tasks = tuple(get_task(name, arm) for name in tasks)
-        self.horizons = np.array([task.horizon for task in self.tasks])
+        patience = 1.0 + LATE * (ranges.delay[1] if ranges else 0.0)
+        self.horizons = np.array([round(patience * task.horizon) for task in self.tasks])
         self.descriptors = np.stack([task.descriptor for task in self.tasks])
         self.ranges = ranges
         self.believed = Believed(ranges, n) if ranges and ranges.hidden else None
