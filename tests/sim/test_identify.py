@@ -14,6 +14,7 @@ from daytwo.sim.identify import Identifier, Trace
 from daytwo.sim.tasks.base import Placement
 from daytwo.sim.world import World
 
+GUESSES, HALF = 128, 64
 HIDDEN = np.array([0.022, -0.018, 0.0])
 
 
@@ -70,13 +71,13 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def identifier() -> Identifier:
-    return Identifier(load_arm("panda"), guesses=256)
+    return Identifier(load_arm("panda"), guesses=GUESSES)
 
 
 @pytest.fixture(scope="module")
 def found(world: World, identifier: Identifier) -> list[Belief]:
     """Beliefs before and after each of three attempts."""
-    beliefs = [Belief.prior(256)]
+    beliefs = [Belief.prior(GUESSES)]
     for k in range(3):
         trace = attempt(world, beliefs[-1].offset, seed=50 + k)
         beliefs.append(identifier.update(beliefs[-1], trace, seed=k))
@@ -110,16 +111,16 @@ def test_a_camera_that_was_bumped_is_found_again(
 
 def test_a_right_guess_predicts_each_step(world: World, identifier: Identifier) -> None:
     trace = attempt(world, HIDDEN, seed=50)
-    guesses = np.tile(HIDDEN, (256, 1))
-    guesses[128:] += [0.02, 0.02, 0.0]
+    guesses = np.tile(HIDDEN, (GUESSES, 1))
+    guesses[HALF:] += [0.02, 0.02, 0.0]
     off = np.linalg.norm(identifier.predict(guesses, trace) - trace.p_object[1:, None], axis=-1)
     moved = np.linalg.norm(np.diff(trace.p_object, axis=0), axis=-1)
     assert moved.max() > 0.015, "the cube was not lifted"
     assert np.median(off[:, 0]) < 0.001
     assert np.quantile(off[:, 0], 0.95) < 0.006
-    assert off[:, 128].max() > 2 * off[:, 0].max()
+    assert off[:, HALF].max() > 2 * off[:, 0].max()
     fit = identifier.fit(guesses, trace)
-    assert fit[0] > fit[128] + 2
+    assert fit[0] > fit[HALF] + 2
 
 
 def test_a_belief_in_more_or_fewer_guesses_goes_on(
@@ -127,9 +128,9 @@ def test_a_belief_in_more_or_fewer_guesses_goes_on(
 ) -> None:
     trace = attempt(world, found[-1].offset, seed=60)
     later = identifier.update(found[-1].of(30), trace)
-    assert len(later.guesses) == 256
+    assert len(later.guesses) == GUESSES
     assert np.linalg.norm((later.offset - HIDDEN)[:2]) < 0.006
-    with pytest.raises(InputError, match="30 guesses; this identifier simulates 256"):
+    with pytest.raises(InputError, match=f"30 guesses; this identifier simulates {GUESSES}"):
         identifier.fit(found[-1].of(30).guesses, trace)
 
 
@@ -157,7 +158,7 @@ def test_a_guess_that_goes_astray_is_dropped_and_takes_no_other_along(
     trace = Trace(
         placement, np.zeros((10, 7)), np.zeros(10), np.zeros(9), seen, np.zeros((10, 1, 4))
     )
-    belief = identifier.update(Belief.prior(256), trace)
+    belief = identifier.update(Belief.prior(GUESSES), trace)
     assert np.isfinite(belief.guesses).all()
     assert (belief.guesses[:, 0] > -0.005).mean() > 0.7
     assert np.linalg.norm(belief.offset - truth) < 0.01
