@@ -33,3 +33,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         alone = any(item.path.is_relative_to(here / each) for each in ALONE)
         if alone and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.alone)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers for two cores (`-n auto`): tests of processes, buses and nodes wait for most
+    of their time, those of simulations and learners compute.
+    """
+    return 3 * (os.cpu_count() or 1) // 2

@@ -298,6 +298,7 @@ def test_an_arm_that_is_not_reached_leaves_it_inactive(start, spun, driver) -> N
     driver.wait("hold")
 
 
+@pytest.mark.slow
 def test_a_log_that_cannot_be_kept_is_a_refused_transition(start, spun, tmp_path) -> None:
     """What stands there is no log of a governor's, and stays."""
     foreign = tmp_path / "notes"
