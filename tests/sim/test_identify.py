@@ -114,7 +114,7 @@ def test_a_camera_that_was_bumped_is_found_again(
 def test_a_right_guess_predicts_each_step(world: World) -> None:
     identifier = Identifier(load_arm("panda"), guesses=2)
     trace = attempt(world, HIDDEN, seed=50)
-    guesses = HIDDEN + [[0.0, 0.0, 0.0], [0.02, 0.02, 0.0]]
+    guesses = HIDDEN + np.array([[0.0, 0.0, 0.0], [0.02, 0.02, 0.0]])
     off = np.linalg.norm(identifier.predict(guesses, trace) - trace.p_object[1:, None], axis=-1)
     moved = np.linalg.norm(np.diff(trace.p_object, axis=0), axis=-1)
     assert moved.max() > 0.015, "the cube was not lifted"
