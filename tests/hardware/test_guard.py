@@ -307,8 +307,12 @@ def test_the_twins_objects_through_the_socket() -> None:
     ("arguments", "why"),
     [
         (("panda", "nonsense"), "driver 'nonsense': there is none; there are: twin"),
-        (("panda", "twin", {"port": 3}), "unknown setting port; it has: hidden"),
-        (("nonsense", "twin"), "nonsense"),
+        # The rest is asked in test_opening, without a process each.
+        pytest.param(
+            *(("panda", "twin", {"port": 3}), "unknown setting port; it has: hidden"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(("nonsense", "twin"), "nonsense", marks=pytest.mark.slow),
     ],
 )
 def test_what_cannot_be_started_says_why(arguments: tuple, why: str) -> None:
