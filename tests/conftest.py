@@ -4,6 +4,7 @@ import ctypes
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Slow tests here judge when things happen, across many processes: two of them side by side would
@@ -18,6 +19,10 @@ ALONE = (
 
 # The tests' matrices are small: more threads only make them wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long one example takes is up to whatever else this machine does.
+hypothesis.settings.register_profile("daytwo", deadline=None)
+hypothesis.settings.load_profile("daytwo")
 
 try:
     ctypes.CDLL("libEGL.so.1")
