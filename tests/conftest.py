@@ -4,6 +4,7 @@ import ctypes
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Slow tests here judge when things happen, across many processes: two of them side by side would
@@ -19,6 +20,10 @@ ALONE = (
 # The tests' matrices are small: more threads only make them wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# How long one example takes is up to whatever else this machine does.
+hypothesis.settings.register_profile("daytwo", deadline=None)
+hypothesis.settings.load_profile("daytwo")
+
 try:
     ctypes.CDLL("libEGL.so.1")
 except OSError:
@@ -33,3 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         alone = any(item.path.is_relative_to(here / each) for each in ALONE)
         if alone and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.alone)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers for two cores (`-n auto`): tests of processes, buses and nodes wait for most
+    of their time, those of simulations and learners compute.
+    """
+    return 3 * (os.cpu_count() or 1) // 2

@@ -31,7 +31,11 @@ def test_all_at_once_has_no_days_to_compare() -> None:
     assert set(figures([once], [course(0.7, 1, 1)])) == {"performance"}
 
 
-@pytest.mark.parametrize("method", ["alone", "daytwo", "replay", "ewc", "all_at_once"])
+@pytest.mark.parametrize(
+    "method",
+    # `alone` learns each day as the first of `daytwo`'s; it keeps nothing and carries nothing on.
+    ["daytwo", "replay", "ewc", "all_at_once", pytest.param("alone", marks=pytest.mark.slow)],
+)
 def test_a_tiny_course_by_each_method(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {
         "TASKS": ("reach", "push"),

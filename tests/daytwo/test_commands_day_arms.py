@@ -22,6 +22,7 @@ from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.emulators.servos import nominal
 from daytwo.hardware.governor import State
 from daytwo.hardware.guarded import GuardProcess
+from daytwo.hardware.opening import open_arm
 from daytwo.keep import opened
 from daytwo.sim.arms import load_arm
 
@@ -118,9 +119,17 @@ def said(arm: str, driver: str, wrong: type[Exception], **settings: object) -> s
     return str(caught.value)
 
 
+def refusal(wrong: type[Exception], **settings: object) -> str:
+    """What a governor's process would be told by the driver of an SO-101, asked in this one."""
+    given = {name: str(value) for name, value in settings.items()}
+    with pytest.raises(wrong) as caught:
+        open_arm("feetech", SO101, given)[0].connect()
+    return str(caught.value)
+
+
 def test_servos_that_are_not_the_calibrated_ones(servos: FeetechEmulator, tmp_path: Path) -> None:
     def told(file: Path) -> str:
-        return said("so101", "feetech", InputError, port=servos.port, calibration=file)
+        return refusal(InputError, port=servos.port, calibration=file)
 
     pan, lift = (nominal(SO101).joints[name].id for name in ("shoulder_pan", "shoulder_lift"))
     swapped = changed(tmp_path / "s.json", shoulder_pan={"id": lift}, shoulder_lift={"id": pan})
@@ -142,7 +151,7 @@ def test_a_servo_that_is_not_there(servos: FeetechEmulator, tmp_path: Path) -> N
 def test_another_familys_servos(tmp_path: Path) -> None:
     file = changed(tmp_path / "c.json")
     with DynamixelEmulator(SO101, LagArm(SO101)) as other:
-        told = said("so101", "feetech", DriverError, port=other.port, calibration=file)
+        told = refusal(DriverError, port=other.port, calibration=file)
         assert "servo 'shoulder_pan' (id 1)" in told
         assert len(other.goals) == 0
 
@@ -150,7 +159,7 @@ def test_another_familys_servos(tmp_path: Path) -> None:
 def test_a_port_that_another_program_has(servos: FeetechEmulator, tmp_path: Path) -> None:
     file = changed(tmp_path / "c.json")
     with SerialPort(servos.port):
-        told = said("so101", "feetech", InputError, port=servos.port, calibration=file)
+        told = refusal(InputError, port=servos.port, calibration=file)
     assert "another program uses it; close that" in told
 
 
@@ -170,7 +179,12 @@ def test_a_wrong_port_or_calibration(
     given = {"port": servos.port, **settings}
     if "calibration" in given:
         given["calibration"] = str(tmp_path / given["calibration"])
-    assert says in said("so101", "feetech", InputError, **given)
+    assert says in refusal(InputError, **given)
+
+
+def test_what_is_wrong_with_it_is_said_by_its_governor(servos: FeetechEmulator) -> None:
+    told = said("so101", "feetech", InputError, port=servos.port)
+    assert "no calibration of arm 'so101' on port" in told
 
 
 @pytest.mark.slow

@@ -72,7 +72,10 @@ def test_an_expert_reaches_through_an_emulated_wire(
     ("driver", "name", "settings", "says"),
     [
         ("franka", "panda", {"host": "emulated"}, r"'franka': there is no such emulator; there"),
-        ("ur", "ur5e", {"port": "emulated"}, r"no such emulator; there are: feetech \(--port\)"),
+        pytest.param(
+            *("ur", "ur5e", {"port": "emulated"}, r"no such emulator; there are: feetech \(--port"),
+            marks=pytest.mark.slow,
+        ),
         ("twin", "panda", {"port": "emulated"}, "'twin': unknown setting port; it has: hidden"),
         pytest.param(
             *(

@@ -156,47 +156,6 @@ def test_g1_g6_a_wrong_command_reaches_no_motor(rig: Rig, change: dict, why: str
     assert all(np.allclose(sent, [*HOME, 1.0], atol=1e-6) for _, sent in rig.arm.received)
 
 
-def test_g5_a_commander_that_dies_stops_the_arm(tmp_path: Path) -> None:
-    """SIGSTOP and SIGKILL of the commanding process, seen by what the arm receives."""
-    with GuardProcess("panda", "twin") as process:
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            commander = subprocess.Popen(
-                [sys.executable, "-c", COMMANDER, process.socket], stdout=subprocess.PIPE
-            )
-            assert commander.stdout
-            assert commander.stdout.readline() == b"going\n"
-            os.kill(commander.pid, number)
-            struck = time.monotonic()
-            time.sleep(0.6)
-            _, rows = read_decisions(process.log)
-            late = rows[rows["stamp"] > struck + 0.5]
-            assert len(late) > 3
-            assert (late["sent"] == late["sent"][0]).all()
-            before = rows[(rows["stamp"] > struck - 0.3) & (rows["stamp"] < struck)]
-            assert np.ptp(before["sent"][:, 6]) > 0.05, "it was moving"
-            os.kill(commander.pid, signal.SIGKILL)
-            commander.wait()
-
-
-COMMANDER = """
-import sys, time
-from pathlib import Path
-import numpy as np
-from daytwo.hardware.guarded import GuardedArm
-from daytwo.sim.arms import load_arm
-arm = load_arm("panda")
-with GuardedArm(arm, Path(sys.argv[1])) as client:
-    begun, told = time.monotonic(), False
-    while True:
-        swing = 0.5 * np.sin(3 * (time.monotonic() - begun))
-        client.command(np.asarray(arm.home) + [0, 0, 0, 0, 0, 0, swing], 1.0)
-        time.sleep(0.02)
-        if time.monotonic() - begun > 0.3 and abs(swing) < 0.1 and not told:
-            print("going", flush=True)
-            told = True
-"""
-
-
 def test_g10_g15_an_unplugged_arm_stays_still_when_it_comes_back(rig: Rig) -> None:
     rig.drive(HOME + 0.3 * WRIST, 0.3)
     rig.arm.plugged = False
@@ -277,7 +236,7 @@ def test_without_objects_it_says_so(rig: Rig) -> None:
     [
         lambda process: process._process.stdin.close(),
         lambda process: os.kill(process.pid, signal.SIGTERM),
-        lambda process: os.kill(process.pid, signal.SIGINT),
+        pytest.param(lambda process: os.kill(process.pid, signal.SIGINT), marks=pytest.mark.slow),
     ],
     ids=["parent gone", "SIGTERM", "SIGINT"],
 )
@@ -304,17 +263,6 @@ def test_g12_at_the_end_the_arm_is_brought_to_rest(
     assert b"its process ends" in rows["reason"]
 
 
-def test_a_killed_governor_is_gone_and_said_so() -> None:
-    with GuardProcess("panda", "twin") as process:
-        client = GuardedArm(ARM, process.socket)
-        client.connect()
-        client.read()
-        os.kill(process.pid, signal.SIGKILL)
-        time.sleep(0.1)
-        with pytest.raises(DriverError, match="the governor is gone"):
-            client.command(HOME, 1.0)
-
-
 def test_a_driver_that_prints_hangs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     with GuardProcess("panda", "twin", program="chatty_guard") as process:
@@ -326,19 +274,6 @@ def test_a_driver_that_prints_hangs_nobody(monkeypatch: pytest.MonkeyPatch) -> N
             assert link.news()["stamp"] > before + 0.9
         finally:
             link.close()
-
-
-def test_a_stopped_governor_is_noticed() -> None:
-    with GuardProcess("panda", "twin") as process:
-        client = GuardedArm(ARM, process.socket)
-        client.connect()
-        os.kill(process.pid, signal.SIGSTOP)
-        try:
-            time.sleep(0.3)
-            with pytest.raises(DriverError, match="told nothing"):
-                client.read()
-        finally:
-            os.kill(process.pid, signal.SIGCONT)
 
 
 def test_the_twins_objects_through_the_socket() -> None:
@@ -372,23 +307,17 @@ def test_the_twins_objects_through_the_socket() -> None:
     ("arguments", "why"),
     [
         (("panda", "nonsense"), "driver 'nonsense': there is none; there are: twin"),
-        (("panda", "twin", {"port": 3}), "unknown setting port; it has: hidden"),
-        (("nonsense", "twin"), "nonsense"),
+        # The rest is asked in test_opening, without a process each.
+        pytest.param(
+            *(("panda", "twin", {"port": 3}), "unknown setting port; it has: hidden"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(("nonsense", "twin"), "nonsense", marks=pytest.mark.slow),
     ],
 )
 def test_what_cannot_be_started_says_why(arguments: tuple, why: str) -> None:
     with pytest.raises(InputError, match=why):
         GuardProcess(*arguments)
-
-
-def test_a_second_governor_leaves_the_first_its_place(tmp_path: Path) -> None:
-    place = tmp_path / "guard"
-    with GuardProcess("panda", "twin", socket=place):
-        with pytest.raises(InputError, match="another governor listens there"):
-            GuardProcess("panda", "twin", socket=place)
-        link = Link(place)
-        assert link.ask({"op": "about"})["arm"] == "panda"
-        link.close()
 
 
 def test_what_servos_tell_of_themselves_passes_the_wire(rig: Rig) -> None:
@@ -414,9 +343,87 @@ def test_every_state_is_heard_once(rig: Rig) -> None:
     link.close()
 
 
-def test_the_wrong_arm_is_refused() -> None:
+# One process for what leaves it as it was; the last two do not.
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[GuardProcess]:
     with GuardProcess("panda", "twin") as process:
-        with pytest.raises(InputError, match="the governor's arm is 'panda', not 'so101'"):
-            GuardedArm(load_arm("so101"), process.socket).connect()
-        with pytest.raises(DriverError, match="no governor listens"):
-            Link(Path("/nonexistent/guard"))
+        yield process
+
+
+def test_g5_a_commander_that_dies_stops_the_arm(process: GuardProcess) -> None:
+    """SIGSTOP and SIGKILL of the commanding process, seen by what the arm receives."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        commander = subprocess.Popen(
+            [sys.executable, "-c", COMMANDER, process.socket], stdout=subprocess.PIPE
+        )
+        assert commander.stdout
+        assert commander.stdout.readline() == b"going\n"
+        os.kill(commander.pid, number)
+        struck = time.monotonic()
+        time.sleep(0.6)
+        _, rows = read_decisions(process.log)
+        late = rows[rows["stamp"] > struck + 0.5]
+        assert len(late) > 3
+        assert (late["sent"] == late["sent"][0]).all()
+        before = rows[(rows["stamp"] > struck - 0.3) & (rows["stamp"] < struck)]
+        assert np.ptp(before["sent"][:, 6]) > 0.05, "it was moving"
+        os.kill(commander.pid, signal.SIGKILL)
+        commander.wait()
+
+
+COMMANDER = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from daytwo.hardware.guarded import GuardedArm
+from daytwo.sim.arms import load_arm
+arm = load_arm("panda")
+with GuardedArm(arm, Path(sys.argv[1])) as client:
+    begun, told = time.monotonic(), False
+    while True:
+        swing = 0.5 * np.sin(3 * (time.monotonic() - begun))
+        client.command(np.asarray(arm.home) + [0, 0, 0, 0, 0, 0, swing], 1.0)
+        time.sleep(0.02)
+        if time.monotonic() - begun > 0.3 and abs(swing) < 0.1 and not told:
+            print("going", flush=True)
+            told = True
+"""
+
+
+def test_the_wrong_arm_is_refused(process: GuardProcess) -> None:
+    with pytest.raises(InputError, match="the governor's arm is 'panda', not 'so101'"):
+        GuardedArm(load_arm("so101"), process.socket).connect()
+    with pytest.raises(DriverError, match="no governor listens"):
+        Link(Path("/nonexistent/guard"))
+
+
+def test_a_second_governor_leaves_the_first_its_place(process: GuardProcess) -> None:
+    with pytest.raises(InputError, match="another governor listens there"):
+        GuardProcess("panda", "twin", socket=process.socket)
+    link = Link(process.socket)
+    assert link.ask({"op": "about"})["arm"] == "panda"
+    link.close()
+
+
+def test_a_stopped_governor_is_noticed(process: GuardProcess) -> None:
+    client = GuardedArm(ARM, process.socket)
+    client.connect()
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        time.sleep(0.3)
+        with pytest.raises(DriverError, match="told nothing"):
+            client.read()
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+
+
+def test_a_killed_governor_is_gone_and_said_so(process: GuardProcess) -> None:
+    client = GuardedArm(ARM, process.socket)
+    client.connect()
+    client.read()
+    os.kill(process.pid, signal.SIGKILL)
+    time.sleep(0.1)
+    with pytest.raises(DriverError, match="the governor is gone"):
+        client.command(HOME, 1.0)

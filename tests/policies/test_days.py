@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from typing import Any
 
 import gymnasium as gym
@@ -16,6 +18,7 @@ from daytwo.memory.past import Past
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.policies.night import prepare, rehearse
+from daytwo.policies.resume import restore, snapshot
 
 CONFIG = LearnerConfig(
     hidden=32, batch_size=64, practice_size=5000, success_size=2000, start_after=50,
@@ -58,7 +61,12 @@ def error(learner: Learner, task: int) -> float:
 
 
 def taught(past: bool) -> Learner:
-    """Task 1 on the first day, task -1 on the second."""
+    """Task 1 on the first day, task -1 on the second; the same one each time."""
+    return restore(Learner, *copy.deepcopy(_taught(past)), device="cpu")
+
+
+@functools.cache
+def _taught(past: bool) -> tuple[dict[str, Any], dict[str, Any]]:
     learner = Learner(Contrary(1), demos=show(1), config=CONFIG, scale=np.ones(5), seed=0)
     learner.imitate(400)
     assert error(learner, 1) < 0.15
@@ -67,7 +75,7 @@ def taught(past: bool) -> Learner:
     learner.begin_day()
     learner.teach(show(-1))
     learner.imitate(400)
-    return learner
+    return snapshot(learner)
 
 
 def test_with_the_past_both_tasks_are_known() -> None:

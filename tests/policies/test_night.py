@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -13,15 +16,21 @@ from daytwo.memory.replay import episode_rows
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.policies.night import prepare, rehearse
+from daytwo.policies.resume import restore, snapshot
 
 TINY = LearnerConfig(
     hidden=16, batch_size=32, practice_size=2000, success_size=500, start_after=50, warm_updates=20
 )
 
 
-def tired(config: LearnerConfig = TINY, seed: int = 0) -> Learner:
-    """A learner at the end of a day."""
-    return Learner(PointEnv(), show(3), config, seed=seed, device="cpu").learn(120)
+@functools.cache
+def at_the_end_of_a_day(seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    return snapshot(Learner(PointEnv(), show(3), TINY, seed=seed, device="cpu").learn(120))
+
+
+def tired(seed: int = 0) -> Learner:
+    """A learner at the end of a day, the same one each time."""
+    return restore(Learner, *copy.deepcopy(at_the_end_of_a_day(seed)), device="cpu")
 
 
 def failed(episode: Episode) -> Episode:

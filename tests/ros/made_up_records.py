@@ -11,7 +11,6 @@ from daytwo.hardware.drivers.twin import TwinContext, TwinDriver
 from daytwo.keep import opened
 from daytwo.memory.episodes import Episode
 from daytwo.memory.record import Record
-from daytwo.parcels import Ended
 from daytwo.sim.arms import load_arm
 from daytwo.sim.belief import NAMES
 from daytwo.sim.identify import Trace
@@ -40,11 +39,6 @@ def attempted() -> Trace:
     """An attempt at picking by the scripted expert, on a twin whose camera is off."""
     with TwinDriver(load_arm("panda"), TwinContext.draw(3)) as twin:
         return trace_of(Cell(twin, twin, [TASK]).attempt(expert, TASK, 0.3, 5))
-
-
-def ended() -> Ended:
-    """That trial."""
-    return Ended(TASK, 1, "000001", "twin")
 
 
 def tried() -> Attempt:

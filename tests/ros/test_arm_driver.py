@@ -220,16 +220,6 @@ def test_a_governor_that_is_lost_comes_back_holding(driver, session: int, number
     driver.release(again.session)
 
 
-def test_a_killed_node_leaves_no_governor(start, spun) -> None:
-    process = start(*executable("arm_driver", "/orphan", autostart="true"))
-    driver = DriverClient(spun, "/orphan", ARM)
-    driver.wait("hold")
-    pid = governor(driver)
-    process.kill()
-    assert gone(pid, 5.0)
-    assert not governor_socket("/orphan", ARM.name).exists()
-
-
 @pytest.mark.slow
 def test_its_whole_life_in_order(start, spun, tmp_path) -> None:
     log = tmp_path / "decisions"
@@ -308,6 +298,7 @@ def test_an_arm_that_is_not_reached_leaves_it_inactive(start, spun, driver) -> N
     driver.wait("hold")
 
 
+@pytest.mark.slow
 def test_a_log_that_cannot_be_kept_is_a_refused_transition(start, spun, tmp_path) -> None:
     """What stands there is no log of a governor's, and stays."""
     foreign = tmp_path / "notes"
@@ -366,3 +357,11 @@ def test_decisions_are_kept_in_the_memory(start, spun, tmp_path) -> None:
     process.terminate()
     process.communicate(timeout=10)
     assert len(read_decisions(tmp_path / "decisions")[1]) > 10
+
+
+def test_a_killed_node_leaves_no_governor(process, driver: DriverClient) -> None:
+    """The last: it ends what all of the tests above share."""
+    pid = governor(driver)
+    process.kill()
+    assert gone(pid, 5.0)
+    assert not governor_socket("/cell", ARM.name).exists()

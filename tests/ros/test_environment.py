@@ -70,8 +70,12 @@ def time_to_first_message() -> float:
     return took
 
 
-def test_a_late_joiner_hears_within_a_second(start, record_property) -> None:
-    talker = start("made_up_talker.py")
+@pytest.fixture(scope="module")
+def talker(start_for_file):
+    return start_for_file("made_up_talker.py")
+
+
+def test_a_late_joiner_hears_within_a_second(talker, record_property) -> None:
     wait_for_sockets(talker.pid)
     took = []
     for i in range(5):
@@ -82,8 +86,7 @@ def test_a_late_joiner_hears_within_a_second(start, record_property) -> None:
     assert sorted(took)[3] < 1.0  # one in five may have met a busy machine
 
 
-def test_nothing_is_read_from_a_network(start) -> None:
-    talker = start("made_up_talker.py")
+def test_nothing_is_read_from_a_network(talker) -> None:
     assert reachable(talker.pid) == set()
     assert talker.poll() is None
 

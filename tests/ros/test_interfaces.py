@@ -50,9 +50,13 @@ class Client:
         return handle
 
 
+@pytest.fixture(scope="module")
+def server(start_for_file) -> None:
+    start_for_file("made_up_skill_server.py", "0.02")
+
+
 @pytest.fixture
-def client(start, node):
-    start("made_up_skill_server.py", "0.02")
+def client(server, node):
     client = Client(node)
     yield client
     client.action.destroy()

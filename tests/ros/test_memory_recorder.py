@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from asking import Asking
-from made_up_records import TASK, ended, record
+from made_up_records import TASK, record
 from workspace import node_command
 
 from daytwo.keep import opened
@@ -42,8 +42,8 @@ def _tell(asking: Asking) -> Tell:
     return lambda parcel: asking(Keep.Request(parcel=parcel))
 
 
-def test_what_was_acknowledged_outlives_kill_9(
-    recorder, asking: Asking, tell: Tell, memory: Path
+def test_what_was_acknowledged_outlives_kill_9_and_who_does_not_end_their_trial(
+    recorder, node, asking: Asking, tell: Tell, memory: Path
 ) -> None:
     process = recorder()
     assert tell(seal_begin(TASK)).ok
@@ -59,8 +59,12 @@ def test_what_was_acknowledged_outlives_kill_9(
     recorder()
     assert asking.again(Keep.Request(parcel=seal_begin(TASK))).ok
     assert tell(seal_record(record(6))).ok
-    assert tell(seal_end(ended())).ok
-    with opened(memory) as keep:
+    assert is_held(memory)
+    node.destroy_client(asking.client)
+    end = time.monotonic() + 10
+    while is_held(memory) and time.monotonic() < end:
+        time.sleep(0.05)
+    with opened(memory, write=True) as keep:  # nobody ended the trial: it is closed, and noted
         assert len(keep.skills.whole(TASK).curve) == 6
 
 
@@ -72,34 +76,18 @@ def test_the_memory_is_held_during_a_trial_alone(recorder, tell: Tell, memory: P
         assert "is writing to it" in answer.message
     assert tell(seal_begin(TASK)).ok
     assert is_held(memory)
+    for parcel in (b"", b"\xff" * 100, seal_record(record(1))[:-9]):  # does it no harm
+        answer = tell(parcel)
+        assert not answer.ok
+        assert "parcel" in answer.message
+    assert is_held(memory)
     assert tell(seal_end(None)).ok
     assert not is_held(memory)
+
     assert tell(seal_record(record(1))).ok
     assert is_held(memory)
     process.terminate()
     assert process.wait(timeout=5) == 0
     assert not is_held(memory)
     with opened(memory) as keep:  # ended in the middle, the trial is noted
-        assert len(keep.skills.whole(TASK).curve) == 1
-
-
-def test_rubbish_is_refused_and_does_it_no_harm(recorder, tell: Tell, memory: Path) -> None:
-    recorder()
-    assert tell(seal_begin(TASK)).ok
-    for parcel in (b"", b"\xff" * 100, seal_record(record(1))[:-9]):
-        answer = tell(parcel)
-        assert not answer.ok
-        assert "parcel" in answer.message
-    assert tell(seal_record(record(1))).ok
-
-
-def test_a_trial_that_nobody_ends_is_closed(recorder, node, asking: Asking, memory: Path) -> None:
-    recorder()
-    assert asking(Keep.Request(parcel=seal_record(record(1)))).ok
-    assert is_held(memory)
-    node.destroy_client(asking.client)
-    end = time.monotonic() + 10
-    while is_held(memory) and time.monotonic() < end:
-        time.sleep(0.05)
-    with opened(memory, write=True) as keep:
         assert len(keep.skills.whole(TASK).curve) == 1

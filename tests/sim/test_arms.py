@@ -197,7 +197,7 @@ def go_to(arm: Arm, p_target: Array, w: float) -> Array:
 
     low, high = np.asarray(arm.lower), np.asarray(arm.upper)
     q = np.asarray(arm.home, dtype=np.float64)
-    for share in np.minimum(np.linspace(0.0, 2.0, 80), 1.0):
+    for share in np.minimum(np.linspace(0.0, 2.0, 50), 1.0):
         p = p_home + share * (p_target - p_home)
         e = error(q, p)
         J = -np.stack([(error(q + d, p) - e) / 1e-6 for d in 1e-6 * np.eye(len(q))], axis=1)

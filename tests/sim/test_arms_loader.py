@@ -343,33 +343,48 @@ def check(arm: Arm) -> None:
     assert arm.urdf.is_absolute()
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.sampled_from(places(FIELDS)), st.one_of(VALUES, st.just(...)))
-def test_any_value_anywhere_in_the_yaml(folder: Path, keys: tuple[Any, ...], value: Any) -> None:
-    arm_or_input_error(write(folder, changed(*keys, to=value)))
+EXAMPLES = pytest.mark.parametrize("examples", [60, pytest.param(400, marks=pytest.mark.slow)])
 
 
-@settings(max_examples=200, deadline=None)
-@given(
-    st.integers(0, 2000),
-    st.integers(0, 12),
-    st.text(max_size=6) | st.sampled_from(["!!bool x", "!!int ''", "2001-99-99", "&a [*a]", "? "]),
-)
-def test_any_edit_of_the_yaml_text(folder: Path, start: int, length: int, text: str) -> None:
+def always(holds: Callable[..., None], examples: int, *strategies: st.SearchStrategy[Any]) -> None:
+    settings(max_examples=examples, deadline=None)(given(*strategies)(holds))()
+
+
+@EXAMPLES
+def test_any_value_anywhere_in_the_yaml(folder: Path, examples: int) -> None:
+    def holds(keys: tuple[Any, ...], value: Any) -> None:
+        arm_or_input_error(write(folder, changed(*keys, to=value)))
+
+    values = st.one_of(VALUES, st.just(...))
+    always(holds, examples, st.sampled_from(places(FIELDS)), values)
+
+
+@EXAMPLES
+def test_any_edit_of_the_yaml_text(folder: Path, examples: int) -> None:
     path = write(folder)
     old = path.read_text()
-    start %= len(old)
-    new = old[:start] + text + old[start + length :]
-    path.write_bytes(new.encode("utf-8", errors="surrogatepass"))
-    arm_or_input_error(path)
+
+    def holds(start: int, length: int, text: str) -> None:
+        start %= len(old)
+        new = old[:start] + text + old[start + length :]
+        path.write_bytes(new.encode("utf-8", errors="surrogatepass"))
+        arm_or_input_error(path)
+
+    odd = st.sampled_from(["!!bool x", "!!int ''", "2001-99-99", "&a [*a]", "? "])
+    texts = st.text(max_size=6) | odd
+    always(holds, examples, st.integers(0, 2000), st.integers(0, 12), texts)
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.integers(0, 5000), st.integers(0, 30), st.binary(max_size=6) | st.just(b"1e308"))
-def test_any_edit_of_the_urdf_text(folder: Path, start: int, length: int, data: bytes) -> None:
+@EXAMPLES
+def test_any_edit_of_the_urdf_text(folder: Path, examples: int) -> None:
     old = URDF.encode()
-    start %= len(old)
-    arm_or_input_error(write(folder, urdf=old[:start] + data + old[start + length :]))
+
+    def holds(start: int, length: int, data: bytes) -> None:
+        start %= len(old)
+        arm_or_input_error(write(folder, urdf=old[:start] + data + old[start + length :]))
+
+    bits = st.binary(max_size=6) | st.just(b"1e308")
+    always(holds, examples, st.integers(0, 5000), st.integers(0, 30), bits)
 
 
 def _set(element: ET.Element, draw: Callable[..., Any]) -> None:
@@ -389,11 +404,13 @@ def _double(element: ET.Element, draw: Callable[..., Any]) -> None:
     element.extend(copy.deepcopy(list(element)))
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.data())
-def test_any_change_of_a_urdf_element(folder: Path, data: st.DataObject) -> None:
-    root = ET.fromstring(URDF)
-    for _ in range(data.draw(st.integers(1, 3))):
-        element = data.draw(st.sampled_from(list(root.iter())))
-        data.draw(st.sampled_from([_set, _set, _empty, _double]))(element, data.draw)
-    arm_or_input_error(write(folder, urdf=ET.tostring(root)))
+@EXAMPLES
+def test_any_change_of_a_urdf_element(folder: Path, examples: int) -> None:
+    def holds(data: st.DataObject) -> None:
+        root = ET.fromstring(URDF)
+        for _ in range(data.draw(st.integers(1, 3))):
+            element = data.draw(st.sampled_from(list(root.iter())))
+            data.draw(st.sampled_from([_set, _set, _empty, _double]))(element, data.draw)
+        arm_or_input_error(write(folder, urdf=ET.tostring(root)))
+
+    always(holds, examples, st.data())

@@ -180,7 +180,8 @@ def test_an_exercise_looks_the_same_in_both_engines(engine: BulletEngine) -> Non
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_expert_succeeds(task: str) -> None:
-    assert successes("panda", task, n=6, seed=300) >= 5
+    """Each of three: one that succeeds in half of its attempts would pass once in eight times."""
+    assert successes("panda", task, n=3, seed=300) == 3
 
 
 @pytest.mark.slow

@@ -32,12 +32,11 @@ CASES = [
 ]
 PANDA = [case for case in CASES if case[0] == "panda"]
 LONG = ("insert", "stow", "detour", "top")  # all of their exercises are among the slow tests
-OTHERS = [
-    pytest.param(*case, marks=pytest.mark.slow)
-    for case in CASES
-    if case[0] != "panda" or case[1] in LONG
+# What depends on the task and not on the arm is asked of all arms among the slow tests.
+ONE_ARM = [
+    case if case[0] == "panda" else pytest.param(*case, marks=pytest.mark.slow) for case in CASES
 ]
-SHORT = [case for case in PANDA if case[1] not in LONG]
+SHORT = [task for _, task in PANDA if task not in LONG]
 
 
 @functools.cache
@@ -53,10 +52,19 @@ def start(world: World, seed: int = 0, difficulty: np.ndarray | None = None) -> 
     return world.observe()
 
 
-@pytest.mark.parametrize(("arm", "task"), [*SHORT, *OTHERS])
+@pytest.mark.slow
+@pytest.mark.parametrize(("arm", "task"), CASES)
 def test_expert_succeeds(arm: str, task: str) -> None:
     """At least 97 % over the whole range of difficulty."""
     succeeds(arm, task, 200, 0.97)
+
+
+@pytest.mark.parametrize("task", SHORT)
+def test_expert_succeeds_at_a_short_task(task: str) -> None:
+    """One failure in 64 at most: an expert that fails at one in ten would pass once in a hundred
+    times (0.9^64 + 64 * 0.1 * 0.9^63 = 0.0096).
+    """
+    succeeds("panda", task, 64, 0.98)
 
 
 @pytest.mark.parametrize("task", LONG)
@@ -117,7 +125,7 @@ def test_no_constant_observation_element(arm: str, task: str) -> None:
             assert (spread[where] == 0).all(), f"{name} belongs to an empty slot but varies"
 
 
-@pytest.mark.parametrize(("arm", "task"), CASES)
+@pytest.mark.parametrize(("arm", "task"), ONE_ARM)
 def test_shaping_telescopes(arm: str, task: str) -> None:
     """The discounted sum of shaping over an attempt depends on its ends alone."""
     world = world_of(arm, task, 32)
@@ -136,7 +144,7 @@ def test_shaping_telescopes(arm: str, task: str) -> None:
     np.testing.assert_allclose(total, SHAPING * (end - first), atol=1e-5)
 
 
-@pytest.mark.parametrize(("arm", "task"), CASES)
+@pytest.mark.parametrize(("arm", "task"), ONE_ARM)
 def test_reward_scale(arm: str, task: str) -> None:
     """A success is worth 1 everywhere; shaping stays within its weight."""
     world = world_of(arm, task, 32)
