@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from daytwo.errors import InputError
 from daytwo.hardware.driver import Array, Features, Health, Reading
@@ -361,7 +362,7 @@ class Governor:
         sent = np.array(self._lately)[:, :-1]
         return np.maximum(np.maximum(sent.min(axis=0) - q, q - sent.max(axis=0)), 0.0)
 
-    def _fresh(self, reading: Reading) -> Array:
+    def _fresh(self, reading: Reading) -> NDArray[np.bool_]:
         """Joints that this reading brings news of; a reading that was seen before brings none."""
         seen = self._measured is not None and reading.stamp <= self._measured.stamp
         return np.asarray(_known(reading) & (not seen))
@@ -389,7 +390,7 @@ class Governor:
         return np.append(reading.q, share)
 
 
-def _known(reading: Reading) -> Array:
+def _known(reading: Reading) -> NDArray[np.bool_]:
     """Which joints a reading tells of, the gripper last."""
     finite = np.isfinite(np.append(reading.q, reading.opening))
     return np.asarray(reading.valid & finite)

@@ -173,7 +173,7 @@ def test_g4_of_a_joint_outside_its_limits_the_place_it_keeps_is_looked_at(
     joint: int, at: float
 ) -> None:
     rng, chain = np.random.default_rng(0), Chain(ARM)
-    low, high = np.array(ARM.workspace).T + [[-0.05, -0.05, -0.01], [0.05, 0.05, 0.05]]
+    low, high = np.add(np.transpose(ARM.workspace), [[-0.05, -0.05, -0.01], [0.05, 0.05, 0.05]])
     starts = rng.uniform(LOW + 0.1, HIGH - 0.1, (20_000, 7))
     starts[:, joint] = at
     links = chain.points(starts)

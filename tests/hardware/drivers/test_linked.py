@@ -1,9 +1,10 @@
-"""Drivers with a process of their own: faults of that process, whatever controller it speaks with."""
+"""Drivers with a process of their own, and that process's faults, whatever it speaks with."""
 
 from __future__ import annotations
 
 import mmap
 import time
+from collections.abc import Iterator
 from multiprocessing import Pipe
 from pathlib import Path
 
@@ -25,24 +26,25 @@ class MadeUp(LinkedDriver):
 
 
 @pytest.fixture
-def arm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> MadeUp:
+def arm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[MadeUp]:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     driver = MadeUp(ARM, "nowhere", (request.param,))
     driver.connect()
-    request.addfinalizer(driver.disconnect)
-    return driver
+    yield driver
+    driver.disconnect()
 
 
 @pytest.mark.parametrize("arm", ["deaf"], indirect=True)
 def test_a_process_that_does_not_listen_holds_up_nobody(arm: MadeUp) -> None:
-    slowest = 0.0
-    with pytest.raises(DriverError, match="its process does not listen"):
-        for _ in range(2000):
-            before = time.monotonic()
-            try:
-                arm.command(np.asarray(ARM.home), 1.0)
-            finally:
-                slowest = max(slowest, time.monotonic() - before)
+    slowest, said = 0.0, ""
+    for _ in range(2000):
+        before = time.monotonic()
+        try:
+            arm.command(np.asarray(ARM.home), 1.0)
+        except DriverError as error:
+            said = str(error)
+        slowest = max(slowest, time.monotonic() - before)
+    assert "its process does not listen" in said
     assert slowest < 0.5
     assert arm.read().valid.all()
 
