@@ -352,8 +352,8 @@ class Governor:
         )  # no news of a joint is no sign that it follows
         since = np.where(off > config.tracking_error, np.minimum(self._off_since, now), np.inf)
         self._off_since = np.where(told, since, self._off_since)
-        if (lost := told & (now - self._off_since >= config.tracking_time)).any():
-            self.stop(f"the arm does not follow: {off[lost].max():.2f} rad off", latch=True)
+        if (behind := told & (now - self._off_since >= config.tracking_time)).any():
+            self.stop(f"the arm does not follow: {off[behind].max():.2f} rad off", latch=True)
         if reading.health is not None:
             self._watch_health(reading.health)
 

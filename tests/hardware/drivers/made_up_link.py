@@ -13,9 +13,9 @@ connection, memory = Connection(int(sys.argv[1])), mmap.mmap(int(sys.argv[2]), L
 _, fault = sys.argv[3:]  # the first is the host
 still = (0.0,) * 6
 State(time.monotonic(), still, still, still, still).write(memory)
-connection.send("")
 if fault == "half written":
     memory[20:30] = b"x" * 10
+connection.send("")
 while True:  # until it is killed; "deaf": nothing is received
     time.sleep(0.01)
     if fault != "half written":
