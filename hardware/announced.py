@@ -154,8 +154,11 @@ def own(folder: Path) -> Path:
     Raises:
         InputError: it is not.
     """
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be a folder of yours: {error.strerror}") from error
     own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
     if not own or found.st_mode & 0o077:
         raise InputError(

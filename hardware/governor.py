@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from daytwo.errors import InputError
 from daytwo.hardware.driver import Array, Features, Health, Reading
@@ -45,6 +46,9 @@ class GovernorConfig:
 
 
 STILL = 0.02  # [rad/s] measured, below which an arm counts as standing
+# [rad] a joint may stand beyond its limits; from further out a driver, which sends nothing beyond
+# them, would take it to the limit in one jump
+OUTSIDE = 0.05
 
 
 class State(StrEnum):
@@ -106,7 +110,8 @@ class Governor:
         self._motion = Motion(rates or Rates.of(arm), self.config.period)
         self._chain = Chain(arm)
         self._names = (*arm.joints, "gripper")
-        self._low, self._high = _limits(arm, features, self.config.margin)
+        self._ends = _ends(arm, features)
+        self._low, self._high = _limits(arm, *self._ends, self.config.margin)
         box = np.asarray(arm.workspace)
         beyond = np.array([[-1.0, 1.0]]) * self.config.beyond
         self._box = box + beyond
@@ -123,7 +128,7 @@ class Governor:
         self._lately = deque(
             [self._goal], maxlen=1 + round(self.config.latency / self.config.period)
         )
-        self._off_since: float | None = None
+        self._off_since = np.full(len(arm.joints), np.inf)  # [s], each joint's
         self._overrun, self._last = 0, -np.inf
         self._measured: Reading | None = None
         self._speed = 1.0
@@ -194,11 +199,8 @@ class Governor:
         if refused:
             self._refused = refused
             return refused
-        asked = np.append(command.q, command.gripper)
-        # A joint that started outside its limits may only come in.
-        at = self._motion.x
-        self._goal = np.clip(asked, np.minimum(self._low, at), np.maximum(self._high, at))
-        self._requested = asked
+        self._requested = np.append(command.q, command.gripper)
+        self._goal = self._within(self._requested)
         self._sequence, self._heard, self._alive = command.sequence, now, now
         self._command_age = now - command.stamp
         if self.state is not State.FOLLOW:
@@ -220,7 +222,12 @@ class Governor:
             return f"{len(asked) - 1} joints; the arm has {len(self._low) - 1}"
         if not np.isfinite(asked).all():
             return f"'{self._names[int(np.flatnonzero(~np.isfinite(asked))[0])]}' is not finite"
-        return self._outside(np.clip(asked, self._low, self._high))
+        return self._outside(self._within(asked))
+
+    def _within(self, asked: Array) -> Array:
+        """Where a command leads. A joint that started outside its limits may only come in."""
+        at = self._motion.x
+        return np.clip(asked, np.minimum(self._low, at), np.maximum(self._high, at))
 
     def _outside(self, x: Array) -> str:
         """Why a place may not be gone to: where its links would be. From outside, inwards may."""
@@ -240,17 +247,25 @@ class Governor:
         """Begin to hold the arm where it is measured to be.
 
         Raises:
-            InputError: not every joint was measured.
+            InputError: not every joint was measured, or one stands outside its limits.
         """
-        if not reading.valid.all():
-            lost = [self._names[i] for i in np.flatnonzero(~reading.valid)]
+        known = _known(reading)
+        if not known.all():
+            lost = [self._names[i] for i in np.flatnonzero(~known)]
             raise InputError(f"start: {', '.join(lost)} did not answer")
+        low, high = self._ends
+        if len(out := np.flatnonzero((reading.q < low - OUTSIDE) | (reading.q > high + OUTSIDE))):
+            i = int(out[0])
+            raise InputError(
+                f"start: '{self._names[i]}' stands at {reading.q[i]:.3f} rad, outside its "
+                f"{low[i]:.3f} .. {high[i]:.3f}; move it inside by hand, and start again"
+            )
         self._motion.begin(self._where(reading))
         self._goal, self._requested = self._motion.x, None
         self._missed[:], self._silenced = 0, False
         self._lately.clear()
         self._lately.append(self._goal)
-        self._off_since, self._overrun, self._last = None, 0, now
+        self._off_since[:], self._overrun, self._last = np.inf, 0, now
         self._latch = False
         self._session += 1  # of whoever commanded before
         self._alive = -np.inf
@@ -274,7 +289,7 @@ class Governor:
         """Leave LATCHED; whoever commanded has to open a new session.
 
         Raises:
-            InputError: it is not latched, or the arm does not stand still.
+            InputError: it is not latched, or the arm does not stand still, within its limits.
         """
         if self.state is not State.LATCHED:
             raise InputError(f"reset: the arm is {self.state}, not latched")
@@ -331,13 +346,14 @@ class Governor:
         if reading is None:
             return
         self._measured = reading
-        off = self._off(reading.q)[fresh[:-1]]
-        if len(off) and off.max() > config.tracking_error:
-            self._off_since = now if self._off_since is None else self._off_since
-            if now - self._off_since >= config.tracking_time:
-                self.stop(f"the arm does not follow: {off.max():.2f} rad off", latch=True)
-        else:
-            self._off_since = None
+        off, told = (
+            self._off(reading.q),
+            fresh[:-1],
+        )  # no news of a joint is no sign that it follows
+        since = np.where(off > config.tracking_error, np.minimum(self._off_since, now), np.inf)
+        self._off_since = np.where(told, since, self._off_since)
+        if (behind := told & (now - self._off_since >= config.tracking_time)).any():
+            self.stop(f"the arm does not follow: {off[behind].max():.2f} rad off", latch=True)
         if reading.health is not None:
             self._watch_health(reading.health)
 
@@ -346,11 +362,10 @@ class Governor:
         sent = np.array(self._lately)[:, :-1]
         return np.maximum(np.maximum(sent.min(axis=0) - q, q - sent.max(axis=0)), 0.0)
 
-    def _fresh(self, reading: Reading) -> Array:
+    def _fresh(self, reading: Reading) -> NDArray[np.bool_]:
         """Joints that this reading brings news of; a reading that was seen before brings none."""
         seen = self._measured is not None and reading.stamp <= self._measured.stamp
-        finite = np.isfinite(np.append(reading.q, reading.opening))
-        return np.asarray(reading.valid & finite & (not seen))
+        return np.asarray(_known(reading) & (not seen))
 
     def _watch_health(self, health: Health) -> None:
         config = self.config
@@ -375,15 +390,26 @@ class Governor:
         return np.append(reading.q, share)
 
 
-def _limits(arm: Arm, features: Features | None, margin: float) -> tuple[Array, Array]:
+def _known(reading: Reading) -> NDArray[np.bool_]:
+    """Which joints a reading tells of, the gripper last."""
+    finite = np.isfinite(np.append(reading.q, reading.opening))
+    return np.asarray(reading.valid & finite)
+
+
+def _ends(arm: Arm, features: Features | None) -> tuple[Array, Array]:
+    """Limits of the joints (dof,) each [rad]: the arm's, and those of its driver."""
+    low, high = np.asarray(arm.lower), np.asarray(arm.upper)
+    if features is None:
+        return low, high
+    return np.maximum(low, features.lower), np.minimum(high, features.upper)
+
+
+def _limits(arm: Arm, low: Array, high: Array, margin: float) -> tuple[Array, Array]:
     """Between what a command is clipped, (dof + 1,) each [rad], gripper's share.
 
     Raises:
         InputError: there is no room for the margin.
     """
-    low, high = np.asarray(arm.lower), np.asarray(arm.upper)
-    if features is not None:
-        low, high = np.maximum(low, features.lower), np.minimum(high, features.upper)
     for name, a, b in zip(arm.joints, low, high, strict=True):
         if b - a <= 2 * margin:
             raise InputError(

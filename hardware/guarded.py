@@ -293,6 +293,7 @@ class GuardedArm(ArmDriver):
         self.socket = path
         self.link: Link | None = None
         self._session, self._sequence = 0, 0
+        self._taken_at = -np.inf  # [s] what the governor told before says nothing of our session
 
     @property
     def connected(self) -> bool:
@@ -340,7 +341,7 @@ class GuardedArm(ArmDriver):
     def disconnect(self) -> None:
         if self.link is not None:
             self.link.close()
-        self.link, self._session = None, 0
+        self.link, self._session, self._taken_at = None, 0, -np.inf
 
     def _news(self) -> dict[str, Any]:
         self._check_connected()
@@ -357,11 +358,13 @@ class GuardedArm(ArmDriver):
         assert self.link is not None
         if state["state"] in (State.LATCHED, State.OFF):
             raise DriverError(f"the governor stopped the arm: {state['reason']}")
-        if not (state["leased"] and state["session"] == self._session):
+        ours = state["leased"] and state["session"] == self._session
+        if not ours and state["stamp"] > self._taken_at:
             try:
                 self._session = self.link.ask({"op": "open"})["session"]
             except InputError as error:
                 raise DriverError(f"the governor does not give the arm: {error}") from error
+            self._taken_at = self.now()
         self._sequence += 1
         self.link.tell(
             {

@@ -11,12 +11,20 @@ import socket
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from daytwo.errors import InputError
 from daytwo.hardware.driver import Array, Health, Reading
 
 LARGEST = 65_536  # bytes a packet
+REASON = 120  # characters of a stop's reason; what is more is cut off, and no ground to refuse it
 
 
 class _Message(BaseModel):
@@ -54,7 +62,7 @@ class Stop(_Message):
     """Come to rest; with `latch` stay there until a reset."""
 
     op: Literal["stop"]
-    reason: Annotated[str, Field(max_length=120)]
+    reason: Annotated[str, AfterValidator(lambda said: said[:REASON])]
     latch: bool
 
 

@@ -119,7 +119,7 @@ def serve(connection: Connection, memory: mmap.mmap, host: str, limits: str) -> 
     try:
         link = Link(host, np.array(json.loads(limits)), memory)
     except Exception as error:  # whatever it is, the driver is told and raises it
-        connection.send(str(error))
+        connection.send(str(error) or repr(error))  # an empty text says that all is well
         return
     connection.send("")
     try:

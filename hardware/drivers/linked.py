@@ -99,6 +99,8 @@ class LinkedDriver(ArmDriver):
             problem = self._link.recv() if self._link.poll(CONNECT) else "it does not answer"
             if problem:
                 raise self._error(problem)
+            # A process that does not listen must not hold up who commands.
+            os.set_blocking(self._link.fileno(), False)
             self._gripper = self._make_gripper()
         except EOFError as error:
             self.disconnect()
@@ -156,7 +158,10 @@ class LinkedDriver(ArmDriver):
     def _heard(self) -> State:
         """The newest state; raises where it is old."""
         assert self._memory is not None
-        state = State.read(self._memory)
+        try:
+            state = State.read(self._memory)
+        except RuntimeError as error:  # its process was ended, or paused, in the middle of one
+            raise self._error(str(error)) from error
         age = self.now() - state.at
         if age > SILENT:
             raise self._error(
@@ -167,7 +172,9 @@ class LinkedDriver(ArmDriver):
     def _say(self, message: tuple[object, ...]) -> None:
         assert self._link is not None
         try:
-            self._link.send(message)
+            self._link.send(message)  # so short that it goes whole or not at all
+        except BlockingIOError as error:
+            raise self._error("its process does not listen") from error
         except OSError as error:
             raise self._error("its process ended") from error
 

@@ -194,7 +194,7 @@ def serve(connection: Connection, memory: mmap.mmap, *settings: str) -> None:
         link = Link(host, float(lookahead), float(gain), model)
         link.look().write(memory)
     except Exception as error:  # whatever it is, the driver is told and raises it
-        connection.send(str(error))
+        connection.send(str(error) or repr(error))  # an empty text says that all is well
         return
     threading.Thread(target=watch, args=(link, memory), daemon=True).start()
     connection.send("")

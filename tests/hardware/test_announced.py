@@ -107,6 +107,10 @@ def test_its_folder_is_its_users_alone(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     with pytest.raises(InputError, match="of your own"):
         runtime_folder()
+    folder.unlink()
+    folder.touch()
+    with pytest.raises(InputError, match="cannot be a folder of yours: File exists"):
+        runtime_folder()
 
 
 def test_without_a_runtime_folder_of_the_system_it_is_in_the_temporary_one(

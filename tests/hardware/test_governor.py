@@ -168,6 +168,31 @@ def test_g4_nothing_below_the_table_and_the_tool_in_its_box(rig: Rig) -> None:
     assert 20 < refused < 380
 
 
+@pytest.mark.parametrize(("joint", "at"), [(3, LOW[3] - 0.04), (5, HIGH[5] + 0.04)])
+def test_g4_of_a_joint_outside_its_limits_the_place_it_keeps_is_looked_at(
+    joint: int, at: float
+) -> None:
+    rng, chain = np.random.default_rng(0), Chain(ARM)
+    low, high = np.add(np.transpose(ARM.workspace), [[-0.05, -0.05, -0.01], [0.05, 0.05, 0.05]])
+    starts = rng.uniform(LOW + 0.1, HIGH - 0.1, (20_000, 7))
+    starts[:, joint] = at
+    links = chain.points(starts)
+    within = ((links[:, -1] > low) & (links[:, -1] < high)).all(axis=1)
+    inside = within & (links[:, :, 2].min(axis=1) > 0)
+    taken = 0
+    for q in starts[inside][:20]:
+        rig = Rig(q)
+        for _ in range(30):
+            asked = q + rng.normal(0, 0.3, 7)
+            asked[joint] = at
+            if rig.ask(asked) == "":
+                taken += 1
+                tool = chain.points(rig.governor.goal[None, :-1])[0, -1]
+                assert (tool > low - 2e-6).all()
+                assert (tool < high + 2e-6).all()
+    assert taken > 100
+
+
 def test_g4_says_where_it_would_be(rig: Rig) -> None:
     chain = Chain(ARM)
     p, R = chain.fk(HOME[None])
@@ -251,6 +276,27 @@ def test_g8_an_arm_that_does_not_follow_is_stopped(rig: Rig) -> None:
     assert "does not follow" in rig.governor.reason
 
 
+@pytest.mark.parametrize("fault", ["told at half the rate", "every other answer lost"])
+def test_g8_news_that_is_scarce_hides_no_joint_that_is_stuck(rig: Rig, fault: str) -> None:
+    told = [rig.read()]
+
+    def scarce(reading: Reading) -> Reading:
+        if news := len(told) % 2 == 0:
+            reading = replace(reading, q=HOME)
+        elif fault == "told at half the rate":
+            reading = told[-1]
+        told.append(reading)
+        lost = np.array([*np.ones(6, bool), news, True])
+        return replace(reading, valid=lost) if fault == "every other answer lost" else reading
+
+    rig.spoil = scarce
+    for _ in range(20):
+        rig.ask(near(HOME, 0.6))
+        rig.tick(5)
+    assert rig.governor.state is State.LATCHED
+    assert "does not follow" in rig.governor.reason
+
+
 def healthy() -> Health:
     return Health(np.full(8, 40.0), np.full(8, 12.0), ("",) * 8)
 
@@ -293,7 +339,8 @@ def test_g9_a_warm_arm_goes_at_half_speed() -> None:
         told = replace(healthy(), temperature=np.full(8, warmth))
         rig.spoil = lambda reading, told=told: replace(reading, health=told)  # type: ignore[misc]
         rig.go(near(HOME, 1.0), 1.0)
-        fastest.append(np.abs(np.diff(np.array(rig.sent)[:, 0])).max() / DT)
+        fastest.append(np.abs(np.diff(np.array(rig.sent)[:, 6])).max() / DT)
+    assert fastest[0] > 1.0
     assert fastest[1] == pytest.approx(fastest[0] / 2, rel=0.05)
 
 
@@ -329,6 +376,17 @@ def test_g11_it_starts_by_holding_what_is_measured() -> None:
     silent = replace(rig.read(), valid=np.arange(8) > 0)
     with pytest.raises(InputError, match="panda_joint1 did not answer"):
         Governor(ARM).start(silent, 0.0)
+    unknown = replace(rig.read(), q=np.array([*HOME[:6], np.nan]))
+    with pytest.raises(InputError, match="panda_joint7 did not answer"):
+        Governor(ARM).start(unknown, 0.0)
+
+
+def test_g11_an_arm_outside_its_limits_is_not_jumped_to_them() -> None:
+    """What a driver would do with the place where it stands, and nobody limits how fast."""
+    q = HOME.copy()
+    q[6] = HIGH[6] + 0.3
+    with pytest.raises(InputError, match=r"'panda_joint7' stands at 3.197 rad, outside .* 2.897;"):
+        Rig(q)
 
 
 def test_nothing_is_sent_before_the_start_and_after_the_end(rig: Rig) -> None:

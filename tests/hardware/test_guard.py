@@ -188,6 +188,16 @@ def test_g16_one_commander(rig: Rig, tmp_path: Path) -> None:
     second.disconnect()
 
 
+def test_g16_who_has_just_taken_the_arm_does_not_keep_itself_out(tmp_path: Path) -> None:
+    """Two commands before the governor has told of the first one's session."""
+    with GuardProcess("panda", "mujoco", socket=tmp_path / "guard") as guard:
+        for _ in range(3):
+            with GuardedArm(ARM, guard.socket) as arm:
+                arm.command(HOME, 1.0)
+                arm.command(HOME, 1.0)
+            time.sleep(0.6)  # the lease
+
+
 def test_anybody_may_stop_it(rig: Rig) -> None:
     other = Link(rig.path)
     rig.drive(HOME, 0.1)

@@ -17,6 +17,7 @@ from daytwo.errors import DriverError, InputError
 from daytwo.hardware.decisions import read_decisions
 from daytwo.hardware.guarded import START, GuardedArm, GuardProcess
 from daytwo.hardware.supervised import Supervisor
+from daytwo.hardware.wire import REASON
 from daytwo.sim.arms import load_arm
 
 SO101 = load_arm("so101")
@@ -89,7 +90,9 @@ def test_one_that_is_lost_is_started_again_and_holds(
     assert not any(state["leased"] for state in told)
 
 
-def test_one_that_was_latched_comes_back_latched(supervisor: Supervisor) -> None:
+@pytest.mark.parametrize("reason", ["the button", "'a joint' reports overload; " * 6])
+def test_one_that_was_latched_comes_back_latched(supervisor: Supervisor, reason: str) -> None:
+    """However long the reason is: a protective stop is reported by every joint."""
     assert supervisor.pid is not None
     told: list[dict[str, Any]] = []
 
@@ -97,13 +100,13 @@ def test_one_that_was_latched_comes_back_latched(supervisor: Supervisor) -> None
         told.extend(supervisor.look())
         return str(told[-1]["state"]) if told else ""
 
-    supervisor.latch("the button")
+    supervisor.latch(reason)
     look_until(supervisor, lambda: state() == "latched")
     os.kill(supervisor.pid, signal.SIGKILL)
     look_until(supervisor, lambda: supervisor.link is None)
     told.clear()
     look_until(supervisor, lambda: state() == "latched")
-    assert told[-1]["reason"] == "the button"
+    assert told[-1]["reason"] == reason[:REASON]
     assert {one["state"] for one in told} <= {"hold", "stop", "latched"}
 
 
