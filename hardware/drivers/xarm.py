@@ -15,6 +15,7 @@ import logging
 import math
 import socket
 import threading
+from collections import deque
 from typing import Any, Literal
 
 import numpy as np
@@ -70,7 +71,8 @@ class XArmDriver(ArmDriver):
         self._connected = False
         self._thread: threading.Thread | None = None
         self._wake, self._closing = threading.Event(), threading.Event()
-        self._wanted: tuple[float, list[float] | None] | None = None  # None: hold where it is
+        # The newest alone; None: hold where it is. Put and taken by two threads.
+        self._wanted: deque[tuple[float, list[float] | None]] = deque(maxlen=1)
         self._share: float | None = None
         self._state: tuple[float, Array, Array] = (-math.inf, np.zeros(0), np.zeros(0))
         self._opening = (1.0, -math.inf)  # its share, and when
@@ -89,7 +91,8 @@ class XArmDriver(ArmDriver):
         if self.connected:
             return
         self._api, self._connected = self._open(), True
-        self._wanted, self._share, self._fault, self._ended = None, None, "", ""
+        self._wanted.clear()
+        self._share, self._fault, self._ended = None, "", ""
         self._closing.clear()
         try:
             if self._api.axis != len(self.arm.joints):
@@ -142,7 +145,7 @@ class XArmDriver(ArmDriver):
 
     def stop(self) -> None:
         self._check_connected()
-        self._wanted = (self.now(), None)
+        self._wanted.append((self.now(), None))
         self._wake.set()
 
     def clear_errors(self) -> None:
@@ -182,7 +185,7 @@ class XArmDriver(ArmDriver):
     def _send(self, command: Array) -> None:
         if self._ended:
             raise DriverError(f"{self._name()}: {self._ended}")
-        self._wanted = (self.now(), command[:-1].tolist())
+        self._wanted.append((self.now(), command[:-1].tolist()))
         if self._kind == "xarm":
             self._share = float(command[-1])
         self._wake.set()
@@ -198,7 +201,7 @@ class XArmDriver(ArmDriver):
     def _speak(self) -> None:
         due, n, gripped = self.now(), 0, None
         while not self._closing.is_set():
-            wanted, self._wanted = self._wanted, None
+            wanted = self._wanted.pop() if self._wanted else None
             if wanted is not None and not self._ended:
                 self._go(*wanted)
             if self.now() >= due:
