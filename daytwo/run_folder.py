@@ -4,6 +4,7 @@ run.json         settings, versions, seed, machine, commit, wall time, counters
 progress.jsonl   one object a probe: wall_s, env_steps, updates, chapter, success {task: rate},
                  cells [{task, low, high, success, progress, share}, ...] (what the teacher draws)
 exam.json        {"rows": [{policy, task, successes, attempts, rate, low, high}, ...]}
+lock             held while somebody studies
 videos/TASK.mp4  checkpoint/  estimator/ (where trials hide something)  tb/  report.html
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from daytwo.errors import InputError
+from daytwo.memory.lock import is_held
 
 
 class RunFolder:
@@ -55,6 +57,11 @@ class RunFolder:
             InputError: there is none.
         """
         if not self.run.is_file():
+            if is_held(self.path):
+                raise InputError(
+                    f"{self.path}: a study is going on there, and has saved nothing yet; wait for "
+                    "its first checkpoint"
+                )
             raise InputError(f"{self.path} holds no run (no run.json); `daytwo train` makes one")
         return self
 
