@@ -18,7 +18,7 @@ import yaml
 
 from daytwo.errors import InputError
 from daytwo.screen import stopping
-from daytwo_ros.environment import free_domain, node_environment
+from daytwo_ros.environment import free_domain, node_environment, workspace
 from daytwo_ros.processes import ALWAYS, GRAPHS, PACKAGE, parameter_file
 
 END = 15.0  # [s] a process is given to end in order; one that learns saves what it has
@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--arm", default="panda", help="name of an arm with a parameter file")
     parser.add_argument("--config", type=Path, help="another parameter file than the arm's")
     parser.add_argument(
-        "--install", type=Path, default=Path("ros_ws/install"), help="the built workspace"
+        "--install", type=Path, help="the built workspace; by default the one of this program"
     )
     parser.add_argument(
         "-p", action="append", default=[], metavar="NAME=VALUE", help="a parameter, value in YAML"
@@ -154,7 +154,7 @@ def main() -> None:
         parameters = read_parameters(given.graph, given.p)
         with ExitStack() as ends:
             domain = None if given.here else ends.enter_context(free_domain())
-            install = given.install.resolve()
+            install = (given.install or workspace()).resolve()
             environment = node_environment(install, domain)
             config = given.config or parameter_file(install, given.arm)
             code = serve(given.graph, install, config, parameters, environment)
