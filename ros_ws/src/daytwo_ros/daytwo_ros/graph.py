@@ -17,9 +17,11 @@ from typing import Self
 import yaml
 
 from daytwo.errors import InputError
+from daytwo.keep import check_arm, opened
 from daytwo.screen import stopping
+from daytwo.sim.arms import load_arm
 from daytwo_ros.environment import free_domain, node_environment, workspace
-from daytwo_ros.processes import ALWAYS, GRAPHS, PACKAGE, parameter_file
+from daytwo_ros.processes import ALWAYS, GRAPHS, PACKAGE, arm_of, parameter_file
 
 END = 15.0  # [s] a process is given to end in order; one that learns saves what it has
 LOOK = 0.05  # [s] from one look at the processes to the next
@@ -115,10 +117,16 @@ def serve(
 
     Returns:
         What the client returned; 130 after Ctrl-C, 1 after the end of a node.
+
+    Raises:
+        InputError: before anything is started; the memory or the parameter file is missing, or they
+            are of two arms.
     """
     graph = GRAPHS[name]
     if not config.is_file():
         raise InputError(f"{config} is missing; an arm of your own needs a parameter file there")
+    with opened(Path(str(parameters["memory"]))) as keep:
+        check_arm(keep, load_arm(arm_of(config)))
     with (
         stopping() as stop,
         Running(install, config, graph.executables, parameters, environment) as running,

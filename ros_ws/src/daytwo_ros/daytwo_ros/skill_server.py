@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
@@ -21,7 +22,7 @@ from daytwo.hardware.cell import Cell
 from daytwo.hardware.driver import ArmDriver, Array
 from daytwo.hardware.hurry import COMMANDER, go_first
 from daytwo.hardware.objects import ObjectSource
-from daytwo.keep import opened
+from daytwo.keep import check_arm, opened
 from daytwo.policies.acting import ActingPolicy
 from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.scene import CONTROL_HZ
@@ -88,6 +89,15 @@ class SkillServer(Node):
             handle_accepted_callback=self._begin,
             cancel_callback=lambda goal: CancelResponse.ACCEPT,
         )
+
+    def check(self) -> None:
+        """Refuse a memory that no goal could be attempted with.
+
+        Raises:
+            InputError: there is none, or it is of another arm.
+        """
+        with opened(self._memory) as keep:
+            check_arm(keep, self._arm)
 
     def _take(self, asked: RunSkill.Goal) -> GoalResponse:
         if self._busy or self._ending.is_set():
@@ -177,11 +187,7 @@ class SkillServer(Node):
     def _begun(self, task: str) -> tuple[Trial, ActingPolicy]:
         """What the memory says about a trial; it is read beside the recorder, which writes."""
         with opened(self._memory) as keep:
-            if keep.arm != self._arm:
-                raise InputError(
-                    f"memory {self._memory} is of arm '{keep.arm.name}' as {keep.arm_name} says; "
-                    f"this node's is '{self._arm.name}'"
-                )
+            check_arm(keep, self._arm)
             return Trial.begin(keep, self._driver, task), keep.acting()
 
     def _place(self, asked: RunSkill.Goal) -> Array | None:
@@ -222,4 +228,14 @@ def feedback(one: Try) -> RunSkill.Feedback:
 
 def main() -> None:
     go_first(COMMANDER)
-    run(SkillServer)
+
+    def make() -> SkillServer:
+        node = SkillServer()
+        node.check()
+        return node
+
+    try:
+        run(make)
+    except InputError as error:
+        print(f"skill_server: {error}", file=sys.stderr)
+        sys.exit(2)
