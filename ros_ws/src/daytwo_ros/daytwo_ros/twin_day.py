@@ -69,9 +69,12 @@ class TwinDay(Node):
             NoAnswer: another node is not there.
         """
         days: list[dict[str, Any]] = []
-        for day in range(1, self._days + 1):
-            trials = [self._trial(day, i) for i in range(len(self._tasks))]
-            night = self._sleep(day) if day < self._days else None
+        for worked in range(self._days):
+            with opened(self._memory) as keep:
+                day = keep.day  # a memory may be past its first
+            numbers = range(worked * len(self._tasks), (worked + 1) * len(self._tasks))
+            trials = [self._trial(day, number) for number in numbers]
+            night = self._sleep(day) if worked + 1 < self._days else None
             days.append({"trials": trials, "night": night})
             if self._out:
                 write_json(Path(self._out), {"days": days})
@@ -79,10 +82,9 @@ class TwinDay(Node):
             report = write_days(keep, self._memory / "days.html")
         self._console.print(f"Report: {report}")
 
-    def _trial(self, day: int, i: int) -> dict[str, Any]:
-        task = self._tasks[i]
+    def _trial(self, day: int, number: int) -> dict[str, Any]:
+        task = self._tasks[number % len(self._tasks)]
         low, high = self._difficulty
-        number = (day - 1) * len(self._tasks) + i
         seed = self._seed + number if self._seed >= 0 else -1
         asked = RunSkill.Goal(
             task=task, attempts=self._attempts, difficulty_min=low, difficulty_max=high, seed=seed
