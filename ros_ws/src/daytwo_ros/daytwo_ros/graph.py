@@ -169,6 +169,9 @@ def main() -> None:
     except InputError as error:
         print(f"graph: {error}", file=sys.stderr)
         code = 2
+    except KeyboardInterrupt:  # a second one
+        print("graph: ended at once; what still runs ends by itself", file=sys.stderr)
+        code = 130
     sys.exit(code)
 
 
