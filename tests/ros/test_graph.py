@@ -133,6 +133,33 @@ def test_a_skill_server_refuses_a_memory_of_another_arm_as_it_starts(start, memo
 
 
 @pytest.mark.slow
+def test_a_graph_says_how_to_send_a_goal_and_a_second_ctrl_c_ends_it_quietly(
+    environment: dict[str, str], memory: Path, tmp_path: Path
+) -> None:
+    graph = started(environment, "deploy", "-p", f"memory={memory}")
+    try:
+        lines = iter(graph.stdout.readline, "")
+        command = next(line for line in lines if line.startswith("ready: ")).split("example: ")[1]
+        bare = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}  # another shell, anywhere
+        sent = subprocess.run(
+            ["bash", "-c", command], env=bare, cwd=tmp_path, capture_output=True, timeout=90
+        )
+        assert b" of 1 succeeded" in sent.stdout, sent.stderr
+        every = family(graph.pid)
+        graph.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+        graph.send_signal(signal.SIGINT)
+        said, _ = graph.communicate(timeout=30)
+        assert graph.returncode == 130
+        assert "Traceback" not in said
+        assert "graph: ended at once" in said
+        assert not [pid for pid in every if alive(pid)]
+    finally:
+        graph.kill()
+        graph.communicate()
+
+
+@pytest.mark.slow
 def test_an_arm_that_is_not_reached_ends_the_graph_with_the_reason(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -9,10 +10,12 @@ import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from shlex import quote
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
+from rclpy.subscription import Subscription
 
 from daytwo.connecting import announcing
 from daytwo.deploy import Trial, Try, attempt_all, check_attempts
@@ -28,11 +31,15 @@ from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.scene import CONTROL_HZ
 from daytwo.sim.tasks import get_task
 from daytwo_msgs.action import RunSkill
+from daytwo_msgs.msg import GovernorState
 from daytwo_ros.arm import RosArm
 from daytwo_ros.asking import NoAnswer, beside
 from daytwo_ros.diary import RosDiary
+from daytwo_ros.environment import workspace
 from daytwo_ros.objects import RosObjects
 from daytwo_ros.places import governor_socket
+from daytwo_ros.processes import PACKAGE
+from daytwo_ros.qos import REPORT
 from daytwo_ros.run import run
 
 NEW = -1  # as a seed: the trial's number
@@ -58,7 +65,7 @@ class SkillServer(Node):
 
     Parameters: arm, its name or the path of its arm.yaml; memory, its folder; driver, the name
     under which beliefs and records are kept; recorder and learner, those nodes' names;
-    learn_timeout [s].
+    learn_timeout [s]; hint, whether to say once what sends a goal, as soon as the arm is active.
 
     Args:
         reach: makes the arm, not connected yet, and the source of its objects.
@@ -89,6 +96,20 @@ class SkillServer(Node):
             handle_accepted_callback=self._begin,
             cancel_callback=lambda goal: CancelResponse.ACCEPT,
         )
+
+        hint = self.declare_parameter("hint", False).value
+        self._active = self._await_arm() if hint else None
+
+    def _await_arm(self) -> Subscription:
+        """Say once that all is ready, when the governor is heard for the first time."""
+
+        def hear(state: GovernorState) -> None:
+            if self._active is not None:
+                self.destroy_subscription(self._active)
+                self._active = None
+                print(f"ready: send run_skill a goal, for example: {example()}", flush=True)
+
+        return self.create_subscription(GovernorState, "/arm_driver/governor", hear, REPORT)
 
     def check(self) -> None:
         """Refuse a memory that no goal could be attempted with.
@@ -224,6 +245,15 @@ def feedback(one: Try) -> RunSkill.Feedback:
     offset = told.believed_offset
     offset.x, offset.y, offset.z = one.offset
     return told
+
+
+def example() -> str:
+    """What sends this graph's skill server a goal, from any shell; there may be no `ros2`."""
+    install = workspace()
+    setup, program = install / "local_setup.bash", install / "lib" / PACKAGE / "send_goal"
+    domain = os.environ.get("ROS_DOMAIN_ID")
+    sets = f"ROS_DOMAIN_ID={domain} " if domain else ""
+    return f"source {quote(str(setup))}; {sets}{quote(str(program))} reach"
 
 
 def main() -> None:
