@@ -68,7 +68,9 @@ def connected(
     if not brings_objects(driver, settings):  # before a motor is switched on
         raise InputError(
             f"driver '{driver}': a real arm brings no objects of its own; it needs a tracker, "
-            "through the ROS 2 node object_source; --port or --host emulated brings them"
+            "through ROS 2: ros_ws/install/lib/daytwo_ros/graph deploy --here "
+            f"--arm {load_arm(arm).name}_{driver} -p memory=FOLDER (docs/so101.md, steps 6 and 7); "
+            "--port or --host emulated brings them"
         )
     with (
         GuardProcess(arm, driver, settings, log) as guard,

@@ -111,6 +111,19 @@ def about(arm: Arm) -> About:
     return About(arm.name, LAYOUT, ACTION)
 
 
+def check_arm(keep: Keep, arm: Arm) -> None:
+    """Refuse a memory of another arm than the one that is to act.
+
+    Raises:
+        InputError: names both.
+    """
+    if keep.arm != arm:
+        raise InputError(
+            f"memory {keep.folder} is of arm '{keep.arm.name}' as {keep.arm_name} says; "
+            f"the arm here is '{arm.name}'"
+        )
+
+
 def create(folder: Path, arm: str, textbook: Textbook, limit_gb: float) -> None:
     """Make an empty memory.
 

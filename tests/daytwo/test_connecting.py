@@ -104,7 +104,9 @@ def test_a_real_arm_without_a_tracker_is_refused_before_it_is_connected(tmp_path
         servos.calibration.save(tmp_path / "c.json")
         settings = {"port": servos.port, "calibration": str(tmp_path / "c.json")}
         with (
-            pytest.raises(InputError, match=r"'feetech': a real arm brings no objects.*a tracker"),
+            pytest.raises(
+                InputError, match=r"a real arm brings no objects.* --arm so101_feetech .*so101.md"
+            ),
             connected("feetech", "so101", settings),
         ):
             pass

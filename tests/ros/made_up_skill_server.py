@@ -1,6 +1,7 @@
 """An action server without a robot: an attempt takes as long as the first argument says [s].
 
-With a second argument the answer to the first goal is lost: `refused`, the middleware says so to
+With a second argument, `pedestal`, it serves an object source's `pedestal_stands`, too; with any
+other the answer to the first goal is lost: `refused`, the middleware says so to
 the server; `silent`, it does not, and the goal is served.
 """
 
@@ -13,6 +14,7 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
 from rclpy.task import Future
+from std_srvs.srv import Trigger
 
 from daytwo_msgs.action import RunSkill
 from daytwo_ros.run import run
@@ -20,8 +22,11 @@ from daytwo_ros.run import run
 
 class Server(Node):
     def __init__(self, pause: float) -> None:
-        super().__init__("made_up_skill_server")
+        super().__init__("skill_server")
+        self.declare_parameter("arm", "panda")
         self._pause = pause
+        if sys.argv[2:] == ["pedestal"]:
+            self.create_service(Trigger, "/object_source/pedestal_stands", self._stands)
         self._server = ActionServer(
             self,
             RunSkill,
@@ -29,6 +34,10 @@ class Server(Node):
             self._execute,
             cancel_callback=lambda goal: CancelResponse.ACCEPT,
         )
+
+    def _stands(self, asked: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
+        answer.message = "no pedestal is waited for"
+        return answer
 
     async def _execute(self, goal: ServerGoalHandle) -> RunSkill.Result:
         asked, result = goal.request, RunSkill.Result()
@@ -70,6 +79,6 @@ def lose_the_first_answer(how: str) -> None:
     _rclpy.ActionServer.send_goal_response = lossy
 
 
-if len(sys.argv) > 2:
+if len(sys.argv) > 2 and sys.argv[2] != "pedestal":
     lose_the_first_answer(sys.argv[2])
 run(lambda: Server(float(sys.argv[1])))

@@ -24,6 +24,7 @@ from daytwo_ros.environment import (
     node_environment,
     on_loopback,
     settle,
+    workspace,
 )
 from daytwo_ros.qos import COMMAND
 
@@ -148,3 +149,16 @@ def test_domains_are_given_once() -> None:
         assert first != second
     with free_domain() as again:
         assert again <= max(first, second)
+
+
+def test_the_workspace_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path}{os.pathsep}")
+    monkeypatch.setattr(sys, "argv", [str(INSTALL / "lib" / "daytwo_ros" / "graph")])
+    assert workspace() == INSTALL
+    monkeypatch.setattr(sys, "argv", ["pytest"])
+    assert workspace() == tmp_path / "ros_ws" / "install"  # what the reason names
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path}{os.pathsep}{INSTALL}")
+    assert workspace() == INSTALL

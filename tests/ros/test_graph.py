@@ -14,7 +14,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from workspace import INSTALL
+from made_up_memory import make
+from workspace import INSTALL, node_command
 
 from daytwo.errors import InputError
 from daytwo.hardware.decisions import read_decisions
@@ -85,6 +86,17 @@ def alive(pid: int) -> bool:
         return False
 
 
+def test_a_memory_of_another_arm_is_refused_before_anything_starts(
+    environment: dict[str, str], memory: Path
+) -> None:
+    graph = started(environment, "deploy", "--arm", "so101_feetech", "-p", f"memory={memory}")
+    said, _ = graph.communicate(timeout=30)
+    assert graph.returncode == 2
+    (line,) = said.splitlines()
+    assert line.startswith(f"graph: memory {memory} is of arm 'panda'")
+    assert line.endswith("the arm here is 'so101'")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_whatever_ends_a_graph_no_process_is_left(
@@ -112,11 +124,46 @@ def test_whatever_ends_a_graph_no_process_is_left(
         assert graph.returncode == 130
 
 
+def test_a_skill_server_refuses_a_memory_of_another_arm_as_it_starts(start, memory: Path) -> None:
+    _, said = start(*node_command("skill_server", arm="so101", memory=memory)).communicate(
+        timeout=30
+    )
+    assert f"skill_server: memory {memory} is of arm 'panda'" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_a_graph_says_how_to_send_a_goal_and_a_second_ctrl_c_ends_it_quietly(
+    environment: dict[str, str], memory: Path, tmp_path: Path
+) -> None:
+    graph = started(environment, "deploy", "-p", f"memory={memory}")
+    try:
+        lines = iter(graph.stdout.readline, "")
+        command = next(line for line in lines if line.startswith("ready: ")).split("example: ")[1]
+        bare = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}  # another shell, anywhere
+        sent = subprocess.run(
+            ["bash", "-c", command], env=bare, cwd=tmp_path, capture_output=True, timeout=90
+        )
+        assert b" of 1 succeeded" in sent.stdout, sent.stderr
+        every = family(graph.pid)
+        graph.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+        graph.send_signal(signal.SIGINT)
+        said, _ = graph.communicate(timeout=30)
+        assert graph.returncode == 130
+        assert "Traceback" not in said
+        assert "graph: ended at once" in said
+        assert not [pid for pid in every if alive(pid)]
+    finally:
+        graph.kill()
+        graph.communicate()
+
+
 @pytest.mark.slow
 def test_an_arm_that_is_not_reached_ends_the_graph_with_the_reason(
-    environment: dict[str, str], memory: Path
+    environment: dict[str, str], tmp_path: Path
 ) -> None:
-    given = [f"memory={memory}", 'override={"port": "/dev/nowhere"}']
+    given = [f"memory={make(tmp_path / 'memory', 'so101')}", 'override={"port": "/dev/nowhere"}']
     words = [word for text in given for word in ("-p", text)]
     graph = started(environment, "deploy", "--arm", "so101_feetech", *words)
     said, _ = graph.communicate(timeout=90)

@@ -8,6 +8,7 @@ SCRIPTS = (
     "learner",
     "memory_recorder",
     "object_source",
+    "send_goal",
     "skill_server",
     "twin_day",
 )

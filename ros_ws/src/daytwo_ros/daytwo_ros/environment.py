@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,15 @@ def node_environment(
     return environment
 
 
+def workspace() -> Path:
+    """The install folder of the built workspace: that of the executable that runs, else the first
+    one that is sourced, else the one below the folder one stands in.
+    """
+    own = Path(sys.argv[0]).absolute().parent.parent.parent  # INSTALL/lib/PACKAGE/EXECUTABLE
+    built = (each for each in (own, *_sourced_prefixes()) if (each / PROFILE).is_file())
+    return next(built, Path("ros_ws/install").absolute())
+
+
 def on_loopback(profile: Path, base: Mapping[str, str]) -> dict[str, str]:
     """What keeps nodes on this machine, less what `base` says about it; an empty text says so, too.
 
@@ -73,8 +83,7 @@ def settle(host: str = "") -> None:
     if host:
         os.environ["ROS_STATIC_PEERS"] = host
         return
-    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
-    profiles = [Path(prefix, PROFILE) for prefix in prefixes if prefix]
+    profiles = [prefix / PROFILE for prefix in _sourced_prefixes()]
     profile = next((each for each in profiles if each.is_file()), None)
     wanted = on_loopback(profile or Path(), os.environ)
     if profile is None:  # nothing of ours was built
@@ -109,6 +118,12 @@ def _silent(domain: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def _sourced_prefixes() -> list[Path]:
+    """Every workspace that is sourced in this process's environment, the last one first."""
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    return [Path(prefix) for prefix in prefixes if prefix]
 
 
 def _sourced(install: Path, environment: Mapping[str, str]) -> dict[str, str]:

@@ -17,9 +17,11 @@ from typing import Self
 import yaml
 
 from daytwo.errors import InputError
+from daytwo.keep import check_arm, opened
 from daytwo.screen import stopping
-from daytwo_ros.environment import free_domain, node_environment
-from daytwo_ros.processes import ALWAYS, GRAPHS, PACKAGE, parameter_file
+from daytwo.sim.arms import load_arm
+from daytwo_ros.environment import free_domain, node_environment, workspace
+from daytwo_ros.processes import ALWAYS, GRAPHS, PACKAGE, arm_of, parameter_file
 
 END = 15.0  # [s] a process is given to end in order; one that learns saves what it has
 LOOK = 0.05  # [s] from one look at the processes to the next
@@ -115,10 +117,16 @@ def serve(
 
     Returns:
         What the client returned; 130 after Ctrl-C, 1 after the end of a node.
+
+    Raises:
+        InputError: before anything is started; the memory or the parameter file is missing, or they
+            are of two arms.
     """
     graph = GRAPHS[name]
     if not config.is_file():
         raise InputError(f"{config} is missing; an arm of your own needs a parameter file there")
+    with opened(Path(str(parameters["memory"]))) as keep:
+        check_arm(keep, load_arm(arm_of(config)))
     with (
         stopping() as stop,
         Running(install, config, graph.executables, parameters, environment) as running,
@@ -141,7 +149,7 @@ def main() -> None:
     parser.add_argument("--arm", default="panda", help="name of an arm with a parameter file")
     parser.add_argument("--config", type=Path, help="another parameter file than the arm's")
     parser.add_argument(
-        "--install", type=Path, default=Path("ros_ws/install"), help="the built workspace"
+        "--install", type=Path, help="the built workspace; by default the one of this program"
     )
     parser.add_argument(
         "-p", action="append", default=[], metavar="NAME=VALUE", help="a parameter, value in YAML"
@@ -154,13 +162,16 @@ def main() -> None:
         parameters = read_parameters(given.graph, given.p)
         with ExitStack() as ends:
             domain = None if given.here else ends.enter_context(free_domain())
-            install = given.install.resolve()
+            install = (given.install or workspace()).resolve()
             environment = node_environment(install, domain)
             config = given.config or parameter_file(install, given.arm)
             code = serve(given.graph, install, config, parameters, environment)
     except InputError as error:
         print(f"graph: {error}", file=sys.stderr)
         code = 2
+    except KeyboardInterrupt:  # a second one
+        print("graph: ended at once; what still runs ends by itself", file=sys.stderr)
+        code = 130
     sys.exit(code)
 
 

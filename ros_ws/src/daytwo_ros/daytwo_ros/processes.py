@@ -49,9 +49,10 @@ _MEMORY = Parameter("memory", "daytwo-memory", str)
 _DRIVER = Parameter("override", "{}", str)  # of the settings of the arm's driver, as JSON
 
 _LOG = Parameter("log", "", str)  # of the governor's decisions; empty: in the memory
+_HINT = Parameter("hint", "true", None)  # whether to say what sends a goal, once all is ready
 
 GRAPHS = {
-    "deploy": Graph(DEPLOY, (_MEMORY, _DRIVER, _LOG)),
+    "deploy": Graph(DEPLOY, (_MEMORY, _DRIVER, _LOG, _HINT)),
     "drive": Graph(
         ("arm_driver", "object_source"),
         (

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from shlex import quote
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
+from rclpy.subscription import Subscription
 
 from daytwo.connecting import announcing
 from daytwo.deploy import Trial, Try, attempt_all, check_attempts
@@ -21,17 +25,21 @@ from daytwo.hardware.cell import Cell
 from daytwo.hardware.driver import ArmDriver, Array
 from daytwo.hardware.hurry import COMMANDER, go_first
 from daytwo.hardware.objects import ObjectSource
-from daytwo.keep import opened
+from daytwo.keep import check_arm, opened
 from daytwo.policies.acting import ActingPolicy
 from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.scene import CONTROL_HZ
 from daytwo.sim.tasks import get_task
 from daytwo_msgs.action import RunSkill
+from daytwo_msgs.msg import GovernorState
 from daytwo_ros.arm import RosArm
 from daytwo_ros.asking import NoAnswer, beside
 from daytwo_ros.diary import RosDiary
+from daytwo_ros.environment import workspace
 from daytwo_ros.objects import RosObjects
 from daytwo_ros.places import governor_socket
+from daytwo_ros.processes import PACKAGE
+from daytwo_ros.qos import REPORT
 from daytwo_ros.run import run
 
 NEW = -1  # as a seed: the trial's number
@@ -57,7 +65,7 @@ class SkillServer(Node):
 
     Parameters: arm, its name or the path of its arm.yaml; memory, its folder; driver, the name
     under which beliefs and records are kept; recorder and learner, those nodes' names;
-    learn_timeout [s].
+    learn_timeout [s]; hint, whether to say once what sends a goal, as soon as the arm is active.
 
     Args:
         reach: makes the arm, not connected yet, and the source of its objects.
@@ -88,6 +96,29 @@ class SkillServer(Node):
             handle_accepted_callback=self._begin,
             cancel_callback=lambda goal: CancelResponse.ACCEPT,
         )
+
+        hint = self.declare_parameter("hint", False).value
+        self._active = self._await_arm() if hint else None
+
+    def _await_arm(self) -> Subscription:
+        """Say once that all is ready, when the governor is heard for the first time."""
+
+        def hear(state: GovernorState) -> None:
+            if self._active is not None:
+                self.destroy_subscription(self._active)
+                self._active = None
+                print(f"ready: send run_skill a goal, for example: {example()}", flush=True)
+
+        return self.create_subscription(GovernorState, "/arm_driver/governor", hear, REPORT)
+
+    def check(self) -> None:
+        """Refuse a memory that no goal could be attempted with.
+
+        Raises:
+            InputError: there is none, or it is of another arm.
+        """
+        with opened(self._memory) as keep:
+            check_arm(keep, self._arm)
 
     def _take(self, asked: RunSkill.Goal) -> GoalResponse:
         if self._busy or self._ending.is_set():
@@ -177,11 +208,7 @@ class SkillServer(Node):
     def _begun(self, task: str) -> tuple[Trial, ActingPolicy]:
         """What the memory says about a trial; it is read beside the recorder, which writes."""
         with opened(self._memory) as keep:
-            if keep.arm != self._arm:
-                raise InputError(
-                    f"memory {self._memory} is of arm '{keep.arm.name}' as {keep.arm_name} says; "
-                    f"this node's is '{self._arm.name}'"
-                )
+            check_arm(keep, self._arm)
             return Trial.begin(keep, self._driver, task), keep.acting()
 
     def _place(self, asked: RunSkill.Goal) -> Array | None:
@@ -220,6 +247,25 @@ def feedback(one: Try) -> RunSkill.Feedback:
     return told
 
 
+def example() -> str:
+    """What sends this graph's skill server a goal, from any shell; there may be no `ros2`."""
+    install = workspace()
+    setup, program = install / "local_setup.bash", install / "lib" / PACKAGE / "send_goal"
+    domain = os.environ.get("ROS_DOMAIN_ID")
+    sets = f"ROS_DOMAIN_ID={domain} " if domain else ""
+    return f"source {quote(str(setup))}; {sets}{quote(str(program))} reach"
+
+
 def main() -> None:
     go_first(COMMANDER)
-    run(SkillServer)
+
+    def make() -> SkillServer:
+        node = SkillServer()
+        node.check()
+        return node
+
+    try:
+        run(make)
+    except InputError as error:
+        print(f"skill_server: {error}", file=sys.stderr)
+        sys.exit(2)
