@@ -1,16 +1,15 @@
-"""Trials of a run's own policy: success from attempt to attempt beside controls, and its beliefs."""
+"""Trials of a run's own policy: success from attempt to attempt, and what it believes in them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from daytwo.beliefs import Beliefs, BeliefNotes
+from daytwo.beliefs import BeliefNotes, Beliefs
 from daytwo.believing import Believing, Mode
 from daytwo.curricula.attempts import AT_ONCE, EXAM
 from daytwo.curricula.continual import bootstrap

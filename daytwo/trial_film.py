@@ -28,7 +28,7 @@ from daytwo.sim.scene import CONTROL_HZ
 from daytwo.sim.state import Array
 from daytwo.sim.world import StepResult, World
 from daytwo.study import load_learner
-from daytwo.trial_plots import unit
+from daytwo.trial_plots import spelt, unit
 
 SIDE_BY_SIDE = (1, ATTEMPTS)
 HEAD, NAME, ROW, LEGEND = 60, 30, 21, 30  # [px] heights: title, attempt, a condition, legend
@@ -162,7 +162,7 @@ class Page:
         self._bold = ImageFont.truetype(folder / "DejaVuSans-Bold.ttf", 17)
 
     def frames(self, shots: dict[int, list[Shot]]) -> Iterator[NDArray[np.uint8]]:
-        """Both attempts from their beginnings; the shorter waits, framed in its outcome's colour."""
+        """Both attempts from their beginnings; the shorter one waits, framed by its outcome."""
         for i in range(max(len(of) for of in shots.values()) + 3 * HOLD):
             yield self.frame({k: of[: i + 1] for k, of in shots.items()}, shots)
 
@@ -203,7 +203,7 @@ class Page:
         for j, name in enumerate(self.names):
             x = left + 12 + (WIDTH // 2) * (j // self.rows)
             y = top + ROW * (j % self.rows) + ROW // 2
-            draw.text((x, y), name.replace("_", " "), INK, self._font[12], anchor="lm")
+            draw.text((x, y), spelt(name), INK, self._font[12], anchor="lm")
             start, length = x + 72, 88
             draw.line([(start, y), (start + length, y)], FAINT, 1)
 
@@ -225,7 +225,7 @@ class Page:
         draw.text((24, y), "hidden, with its value", INK, self._font[12], anchor="lm")
         draw.line([(188, y), (216, y)], BELIEF, 3)
         draw.ellipse([198, y - 4, 206, y + 4], BELIEF)
-        text = "believed, ± one standard deviation; the goal in the picture is drawn where it is believed"
+        text = "believed, ± one standard deviation; the picture shows the goal where it is believed"
         draw.text((224, y), text, INK, self._font[12], anchor="lm")
 
 
@@ -236,6 +236,6 @@ def _outcome(won: bool) -> str:
 def _value(name: str, value: float) -> str:
     """A condition for people, e.g. -4.1 mm."""
     of, factor = unit(name)
-    short = {"of half-size": "", "× nominal": ""}.get(of, f" {of}")
+    short = {"half-sizes": "", "× nominal": ""}.get(of, f" {of}")
     before = "×" if of == "× nominal" else ""
     return f"{before}{value * factor:.2g}{short}"

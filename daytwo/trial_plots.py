@@ -14,15 +14,18 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from daytwo.beliefs import Beliefs
+from daytwo.curricula.trials import ATTEMPTS
 from daytwo.errors import InputError
 from daytwo.plots import COLOURS
 
-COMPARED = (1, 5)  # attempts after which beliefs are held against the truth
+COMPARED = (1, ATTEMPTS)  # attempts after which beliefs are held against the truth
 LEVELS = tuple(np.linspace(0.05, 0.95, 19).round(2).tolist())  # of the calibration curve
 SHOWN = 80  # trials at most in a scatter: more hide each other's bars
-COLUMNS = 3
+COLUMNS = 3  # of panels of success
+PAIRS = 3  # of panels of beliefs in a row
 # Who acted: what the legend says, and a look that is told apart without its colour, too.
 LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
     "oracle": ("oracle: told the truth", {"color": COLOURS[2], "marker": "^", "ls": "-"}),
@@ -51,8 +54,10 @@ _UNITS: dict[str, tuple[str, float]] = {
     "target_yaw": ("°", math.degrees(1.0)),
     "payload": ("kg", 1.0),
     "delay": ("steps", 1.0),
-    "com": ("of half-size", 1.0),
+    "com": ("half-sizes", 1.0),
 }
+_GREY = "#404040"
+_AFTER = dict(zip(COMPARED, (COLOURS[4], COLOURS[0]), strict=True))
 _STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -69,6 +74,11 @@ Rate = Mapping[str, float]  # mean, low, high
 def unit(name: str) -> tuple[str, float]:
     """In which unit a condition is shown, and by what its own is multiplied for that."""
     return _UNITS.get(name, ("× nominal", 1.0))
+
+
+def spelt(name: str) -> str:
+    """A condition's name for people."""
+    return {"com": "mass centre"}.get(name, name.replace("_", " "))
 
 
 def success_curves(
@@ -133,50 +143,52 @@ def belief_and_truth(beliefs: Beliefs, note: str) -> Figure:
         beliefs: of trials.
         note: on what it was measured.
     """
-    m, attempts, c = beliefs.mean.shape
-    compared = [k for k in COMPARED if k <= attempts]
+    m, _, c = beliefs.mean.shape
     shown = np.unique(np.linspace(0, m - 1, min(m, SHOWN)).astype(int))
-    across = min(2 * len(compared), c * len(compared))
-    rows = -(-c * len(compared) // across)
+    pairs = [(j, k) for j in range(c) for k in COMPARED]
+    columns = min(PAIRS, c) * len(COMPARED)
+    rows = -(-len(pairs) // columns)
     with plt.rc_context(_STYLE):
         figure, grid = plt.subplots(
-            rows, across, figsize=(2.6 * across, 2.5 * rows + 1.0), squeeze=False,
+            rows,
+            columns,
+            figsize=(2.2 * columns, 2.45 * rows + 0.7),
+            squeeze=False,
             layout="constrained",
-        )  # fmt: skip
-        missed = {k: beliefs.missed(k) for k in compared}
-        unknowing = beliefs.missed_unknowing()
-        for axes, (j, k) in zip(
-            grid.flat, [(j, k) for j in range(c) for k in compared], strict=False
-        ):
-            name, factor = unit(beliefs.names[j])
-            half, middle = beliefs.half[j] * factor, beliefs.middle[j] * factor
-            truth = middle + half * beliefs.truth[:, j]
-            mean = middle + half * beliefs.mean[:, k - 1, j]
-            spread = half * beliefs.spread[:, k - 1, j]
-            colour = COLOURS[0] if k == compared[-1] else COLOURS[4]
-            axes.errorbar(
-                truth[shown], mean[shown], spread[shown], fmt="o", ms=3, color=colour,
-                ecolor=(*matplotlib.colors.to_rgb(colour), 0.3), elinewidth=0.9,
-            )  # fmt: skip
-            ends = np.array([middle - 1.45 * half, middle + 1.45 * half])
-            axes.plot(ends, ends, color="#404040", lw=1.0, ls="--", zorder=0)
-            axes.set(xlim=ends, ylim=ends, aspect="equal")
-            axes.set_title(
-                f"{beliefs.names[j].replace('_', ' ')} [{name}]\nafter attempt {k}",
-                loc="left", fontsize=10,
-            )  # fmt: skip
-            axes.annotate(
-                f"off by {missed[k][j] * factor:.2g}\n(unknowing {unknowing[j] * factor:.2g})",
-                (0.04, 0.97), xycoords="axes fraction", va="top", fontsize=8,
-            )  # fmt: skip
-        _name_the_outer(grid, c * len(compared), "truth", "believed")
+        )
+        for axes, (j, k) in zip(grid.flat, pairs, strict=False):
+            _believed(axes, beliefs, j, k, shown)
+        _name_the_outer(grid, len(pairs), "truth", "believed")
         _caption(
             figure,
-            f"{note}. Bars: one standard deviation of the belief; dashed: believed what is true. "
-            f"Off: root mean square over {m} trials, of which {len(shown)} are drawn, evenly; "
-            "unknowing: of whoever believes the middle.",
+            f"{note}. Bars: one standard deviation of the belief. Dashed: where belief is truth. "
+            f"Off: root mean square over all {m} trials, and in brackets of whoever knows nothing "
+            f"and believes the middle; {len(shown)} of them are drawn, at even distances.",
         )
         return figure
+
+
+def _believed(axes: Any, beliefs: Beliefs, j: int, attempt: int, shown: NDArray[np.int64]) -> None:
+    """One panel: condition j after an attempt, of the trials `shown` (k,)."""
+    name = beliefs.names[j]
+    of, factor = unit(name)
+    half, middle = beliefs.half[j] * factor, beliefs.middle[j] * factor
+    truth = middle + half * beliefs.truth[shown, j]
+    mean = middle + half * beliefs.mean[shown, attempt - 1, j]
+    spread = half * beliefs.spread[shown, attempt - 1, j]
+    colour = _AFTER[attempt]
+    faint = (*matplotlib.colors.to_rgb(colour), 0.3)
+    axes.errorbar(truth, mean, spread, fmt="o", ms=3, color=colour, ecolor=faint, elinewidth=0.9)
+    ends = np.array([middle - 1.6 * half, middle + 1.6 * half])
+    axes.plot(ends, ends, color=_GREY, lw=1.0, ls="--", zorder=0)
+    axes.set(xlim=ends, ylim=ends, aspect="equal")
+    ticks = matplotlib.ticker.MaxNLocator(4).tick_values(*ends)
+    axes.set(xticks=ticks[1:-1], yticks=ticks[1:-1])
+    title = f"{spelt(name)} [{of}]\nafter attempt {attempt}"
+    axes.set_title(title, loc="left", fontsize=9.5)
+    off, unknowing = beliefs.missed(attempt)[j], beliefs.missed_unknowing()[j]
+    text = f"off {factor * off:.2g} ({factor * unknowing:.2g})"
+    axes.annotate(text, (0.04, 0.97), xycoords="axes fraction", va="top", fontsize=8.5)
 
 
 def calibration(beliefs: Beliefs, note: str) -> Figure:
@@ -186,28 +198,24 @@ def calibration(beliefs: Beliefs, note: str) -> Figure:
         beliefs: of trials.
         note: on what it was measured.
     """
-    compared = [k for k in COMPARED if k <= beliefs.mean.shape[1]]
     with plt.rc_context(_STYLE):
-        figure, axes = plt.subplots(figsize=(5.4, 5.6), layout="constrained")
-        axes.plot([0, 1], [0, 1], color="#404040", lw=1.0, ls="--", label="calibrated")
-        axes.plot(
-            LEVELS, [beliefs.covered_unknowing(x) for x in LEVELS],
-            color=COLOURS[6], ls=":", label="believes what is expected of any trial",
-        )  # fmt: skip
-        for k in compared:
-            colour, marker = (COLOURS[0], "o") if k == compared[-1] else (COLOURS[4], "s")
-            axes.plot(
-                LEVELS, [beliefs.covered(x, k) for x in LEVELS],
-                color=colour, marker=marker, ms=4, label=f"after attempt {k}",
-            )  # fmt: skip
-        axes.set(
-            xlim=(0, 1), ylim=(0, 1), aspect="equal",
-            xlabel="expected: share of the belief", ylabel="actual: share of truths within it",
-        )  # fmt: skip
-        axes.text(0.05, 0.93, "less sure than it might be", fontsize=9, color="#404040")
-        axes.text(0.95, 0.05, "surer than it should be", ha="right", fontsize=9, color="#404040")
+        figure, axes = plt.subplots(figsize=(5.4, 6.0), layout="constrained")
+        axes.plot([0, 1], [0, 1], color=_GREY, lw=1.0, ls="--", label="calibrated")
+        unknowing = [beliefs.covered_unknowing(level) for level in LEVELS]
+        axes.plot(LEVELS, unknowing, color=COLOURS[6], ls=":", label="knowing nothing")
+        for k, marker in zip(COMPARED, "so", strict=True):
+            covered = [beliefs.covered(level, k) for level in LEVELS]
+            axes.plot(LEVELS, covered, color=_AFTER[k], marker=marker, label=f"after attempt {k}")
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        axes.set(xlabel="expected: share of the belief", ylabel="actual: share of truths within it")
+        axes.text(0.05, 0.93, "less sure than it might be", fontsize=9, color=_GREY)
+        axes.text(0.95, 0.05, "surer than it should be", ha="right", fontsize=9, color=_GREY)
         figure.legend(loc="outside upper left", ncols=2, frameon=False)
-        _caption(figure, f"{note}; {len(beliefs.names)} conditions together.")
+        _caption(
+            figure,
+            f"{note}; {len(beliefs.names)} conditions together. Truths are drawn evenly, and "
+            "beliefs are Gaussian: knowing nothing lies off the diagonal, too.",
+        )
         return figure
 
 
