@@ -78,7 +78,8 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], quality: float 
                 video.append_data(frame)
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        if aside.exists():
+            aside.unlink()
         raise InputError(f"cannot write the video {path}: {error}") from error
 
 

@@ -133,7 +133,8 @@ def write_text(path: Path, content: str) -> None:
             os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        if aside.exists():
+            aside.unlink()
         raise InputError(
             f"cannot write {path}: {error.strerror}; what was there is unchanged"
         ) from error

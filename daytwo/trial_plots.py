@@ -231,7 +231,8 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(aside, format="png", dpi=150)
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        if aside.exists():
+            aside.unlink()
         raise InputError(f"cannot write the plot {path}: {error.strerror}") from error
     finally:
         plt.close(figure)
