@@ -32,6 +32,7 @@ from daytwo.trial_plots import spelt, unit
 
 SIDE_BY_SIDE = (1, ATTEMPTS)
 HEAD, NAME, ROW, LEGEND = 60, 30, 21, 30  # [px] heights: title, attempt, a condition, legend
+GAP = 16  # [px] between the attempts
 REACH = 1.5  # half-ranges that a belief's track goes to both sides
 INK, FAINT, BELIEF = (20, 20, 20), (175, 175, 175), (0, 114, 178)
 
@@ -153,7 +154,7 @@ class Page:
         self.values = believed.middle + believed.half * truth
         self.rows = -(-len(self.names) // 2)
         height = HEAD + NAME + HEIGHT + 12 + ROW * self.rows + LEGEND
-        self.size = (2 * WIDTH, -(-height // 16) * 16)
+        self.size = (2 * WIDTH + GAP, -(-height // 16) * 16)
         folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
         self._font = {
             size: ImageFont.truetype(folder / name, size)
@@ -178,7 +179,7 @@ class Page:
             draw.text((x, 36), text, colour, self._font[15])
             x += draw.textlength(text, self._font[15])
         for column, (k, of) in enumerate(so_far.items()):
-            left, won, over = WIDTH * column, self.success[k - 1], len(of) == len(shots[k])
+            left, won, over = (WIDTH + GAP) * column, self.success[k - 1], len(of) == len(shots[k])
             seconds = (len(of) - 1) / CONTROL_HZ
             name = f"attempt {k}: {_outcome(won)} after {(len(shots[k]) - 1) / CONTROL_HZ:.1f} s"
             draw.text((left + 12, HEAD + 6), name, GREEN if won else RED, self._bold)
@@ -204,7 +205,7 @@ class Page:
             x = left + 12 + (WIDTH // 2) * (j // self.rows)
             y = top + ROW * (j % self.rows) + ROW // 2
             draw.text((x, y), spelt(name), INK, self._font[12], anchor="lm")
-            start, length = x + 72, 88
+            start, length = x + 84, 72
             draw.line([(start, y), (start + length, y)], FAINT, 1)
 
             def at(value: float, start: int = start, length: int = length) -> float:
@@ -238,4 +239,4 @@ def _value(name: str, value: float) -> str:
     of, factor = unit(name)
     short = {"half-sizes": "", "× nominal": ""}.get(of, f" {of}")
     before = "×" if of == "× nominal" else ""
-    return f"{before}{value * factor:.2g}{short}"
+    return f"{before}{value * factor:.2g}{short}".replace("-", "−")

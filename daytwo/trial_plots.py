@@ -24,7 +24,6 @@ from daytwo.plots import COLOURS
 COMPARED = (1, ATTEMPTS)  # attempts after which beliefs are held against the truth
 LEVELS = tuple(np.linspace(0.05, 0.95, 19).round(2).tolist())  # of the calibration curve
 SHOWN = 80  # trials at most in a scatter: more hide each other's bars
-COLUMNS = 3  # of panels of success
 PAIRS = 3  # of panels of beliefs in a row
 # Who acted: what the legend says, and a look that is told apart without its colour, too.
 LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -98,7 +97,7 @@ def success_curves(
     if len(tasks) > 1:
         panels = {"all tasks": dict(over)} | panels
     with plt.rc_context(_STYLE):
-        columns = min(COLUMNS, len(panels))
+        columns = math.ceil(math.sqrt(len(panels)))
         rows = -(-len(panels) // columns)
         figure, grid = plt.subplots(
             rows,
@@ -114,7 +113,8 @@ def success_curves(
             axes.set_title(name, loc="left", fontsize=11, fontweight="bold")
         _name_the_outer(grid, len(panels), "attempt of a trial", "success")
         handles, labels = grid.flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=2, frameon=False)
+        wide = 2 if columns > 2 else 1
+        figure.legend(handles, labels, loc="outside upper left", ncols=wide, frameon=False)
         _caption(figure, f"{note}; bars: 95 % Wilson intervals.")
         return figure
 

@@ -11,48 +11,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
+from believing_run import HIDES, believing_run
 from rich.console import Console
 
-import daytwo.adapting
-import daytwo.trial_film
 from daytwo.adapting import WHO, adapt, success_at
 from daytwo.errors import InputError
 from daytwo.policies.estimator import Estimator
-from daytwo.run_folder import RunFolder, write_json
+from daytwo.run_folder import RunFolder
 from daytwo.screen import Screen
 from daytwo.sim.observation import SCALE
 
 Fabricate = Callable[..., RunFolder]
-HIDES = {"mass": [0.5, 2.0], "target_x": [-0.008, 0.008]}
-
-
-class Leaning:
-    """A policy that goes where the belief of the mass, its first column of them, says."""
-
-    def predict(
-        self, observation: NDArray[np.float32], *, deterministic: bool = False
-    ) -> tuple[NDArray[np.float32], None]:
-        action = np.zeros((len(observation), 5), dtype=np.float32)
-        action[:, 0] = observation[:, len(SCALE)]
-        return action, None
 
 
 @pytest.fixture
 def folder(fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
-    """A run whose trials hide something, with another policy in its place."""
-    made = fabricate(tmp_path / "run")
-    run = made.read(made.run)
-    book = run["settings"]["textbook"]
-    book["chapters"][0]["exercises"] = [{"task": "reach"}]
-    book["context"] = HIDES
-    book["exam"] = [{"task": "reach"}]
-    write_json(made.run, run)
-    torch.manual_seed(0)
-    Estimator(SCALE, 5, tuple(HIDES), hidden=8).save(made.estimator)
-    for where in (daytwo.adapting, daytwo.trial_film):
-        monkeypatch.setattr(where, "load_learner", lambda *_: Leaning())
-    return made
+    return believing_run(fabricate(tmp_path / "run"), monkeypatch)
 
 
 def screen() -> tuple[Screen, io.StringIO]:
