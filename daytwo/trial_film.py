@@ -33,6 +33,7 @@ from daytwo.trial_plots import spelt, unit
 SIDE_BY_SIDE = (1, ATTEMPTS)
 HEAD, NAME, ROW, LEGEND = 60, 30, 21, 30  # [px] heights: title, attempt, a condition, legend
 GAP = 16  # [px] between the attempts
+DECIMALS = {"mm": 1, "°": 1, "steps": 0}  # of a unit's numbers
 REACH = 1.5  # half-ranges that a belief's track goes to both sides
 INK, FAINT, BELIEF = (20, 20, 20), (175, 175, 175), (0, 114, 178)
 
@@ -216,7 +217,7 @@ class Page:
             draw.line([(at(mean - spread), y), (at(mean + spread), y)], BELIEF, 3)
             draw.ellipse([at(mean) - 4, y - 4, at(mean) + 4, y + 4], BELIEF)
             draw.line([(at(self.truth[j]), y - 7), (at(self.truth[j]), y + 7)], INK, 2)
-            value = _value(name, self.values[j])
+            value = in_words(name, self.values[j])
             draw.text((start + length + 8, y), value, INK, self._font[12], anchor="lm")
 
     def _legend(self, draw: ImageDraw.ImageDraw, y: int) -> None:
@@ -234,9 +235,8 @@ def _outcome(won: bool) -> str:
     return "succeeded" if won else "failed"
 
 
-def _value(name: str, value: float) -> str:
-    """A condition for people, e.g. -4.1 mm."""
+def in_words(name: str, value: float) -> str:
+    """A condition for people, e.g. −4.1 mm."""
     of, factor = unit(name)
-    short = {"half-sizes": "", "× nominal": ""}.get(of, f" {of}")
-    before = "×" if of == "× nominal" else ""
-    return f"{before}{value * factor:.2g}{short}".replace("-", "−")
+    number = f"{value * factor:.{DECIMALS.get(of, 2)}f}".replace("-", "−")
+    return {"× nominal": f"×{number}", "half-sizes": number}.get(of, f"{number} {of}")

@@ -182,7 +182,7 @@ def _believed(axes: Any, beliefs: Beliefs, j: int, attempt: int, shown: NDArray[
     ends = np.array([middle - 1.6 * half, middle + 1.6 * half])
     axes.plot(ends, ends, color=_GREY, lw=1.0, ls="--", zorder=0)
     axes.set(xlim=ends, ylim=ends, aspect="equal")
-    ticks = matplotlib.ticker.MaxNLocator(4).tick_values(*ends)
+    ticks = matplotlib.ticker.MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(*ends)
     axes.set(xticks=ticks[1:-1], yticks=ticks[1:-1])
     title = f"{spelt(name)} [{of}]\nafter attempt {attempt}"
     axes.set_title(title, loc="left", fontsize=9.5)

@@ -19,7 +19,7 @@ from daytwo.run_folder import RunFolder
 from daytwo.screen import Screen
 from daytwo.sim.believed import Believed
 from daytwo.sim.context import Ranges
-from daytwo.trial_film import GAP, HEAD, NAME, Page, Shot, film_trial
+from daytwo.trial_film import GAP, HEAD, NAME, Page, Shot, film_trial, in_words
 
 Fabricate = Callable[..., RunFolder]
 RANGES = Ranges(mass=(0.5, 2.0), target_x=(-0.008, 0.008), noise=(0.0, 0.001))
@@ -72,6 +72,21 @@ def test_what_is_believed_moves_and_what_is_hidden_does_not() -> None:
 @pytest.fixture
 def folder(fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     return believing_run(fabricate(tmp_path / "run"), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("camera_x", -0.00412, "−4.1 mm"),
+        ("payload", 0.000068, "0.00 kg"),
+        ("delay", 2.0, "2 steps"),
+        ("grip", 0.6161, "×0.62"),
+        ("target_yaw", 0.0524, "3.0 °"),
+        ("com", -0.125, "−0.12"),
+    ],
+)
+def test_conditions_are_told_in_words(name: str, value: float, said: str) -> None:
+    assert in_words(name, value) == said
 
 
 def silent() -> Screen:
