@@ -22,16 +22,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.console import Console
 
+from daytwo.adapting import interval, over_tasks, success_at
+from daytwo.beliefs import BeliefNotes
 from daytwo.believing import Believing
 from daytwo.curricula.attempts import AT_ONCE, EXAM
 from daytwo.curricula.continual import bootstrap
 from daytwo.curricula.examples import count, worked_examples
 from daytwo.curricula.textbook import Chapter, Textbook, load_textbook
-from daytwo.curricula.trials import Trials, run_trials
-from daytwo.curricula.wilson import wilson
+from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
 from daytwo.estimating import Estimating, teach_estimator
 from daytwo.machine import cores
 from daytwo.policies.config import LearnerConfig
@@ -40,6 +42,7 @@ from daytwo.policies.learner import Learner
 from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.vec_env import BatchVecEnv
 from daytwo.sim.world import World
+from daytwo.trial_plots import success_curves
 
 TASKS = ("push", "place", "stack", "press", "insert")
 TRIALS, QUICK_TRIALS = 200, 100  # of each task
@@ -144,11 +147,12 @@ def figures(by_who: Success, task: NDArray[np.int64], tasks: Sequence[str]) -> d
         "wiped": at["wiped"],
         "oracle": at["oracle"],
         "blind": at["blind"],
+        "over_tasks": {who: over_tasks(success) for who, success in by_who.items()},
         "gain": {
             "mean": round(float(gain.mean()), 4),
             "interval": [round(x, 4) for x in bootstrap(gain, 0.95)],
-            "first": _interval(by_who["carried"][:, 0]),
-            "last": _interval(by_who["carried"][:, -1]),
+            "first": interval(by_who["carried"][:, 0]),
+            "last": interval(by_who["carried"][:, -1]),
         },
         "carried_less_wiped": {
             "mean": round(float((last["carried"] - last["wiped"]).mean()), 4),
@@ -160,14 +164,14 @@ def figures(by_who: Success, task: NDArray[np.int64], tasks: Sequence[str]) -> d
     }  # fmt: skip
 
 
-def success_at(
-    success: NDArray[np.bool_], task: NDArray[np.int64], tasks: Sequence[str]
-) -> dict[str, list[dict[str, Any]]]:
-    """By task the success at each attempt with its interval, from (m, attempts)."""
-    return {
-        name: [_interval(success[task == i, k]) for k in range(success.shape[1])]
-        for i, name in enumerate(tasks)
-    }
+def draw(result: Mapping[str, Any]) -> Figure:
+    """Plot success at each attempt, of what `run` has come to."""
+    rates = {"carried": result["success_at"], **{who: result[who] for who in WHO[1:]}}
+    settings = result["settings"]
+    seeds = len(settings["seeds"])
+    note = f"{settings['trials_per_task']} trials a task, contexts beyond those studied; {seeds} "
+    note += "seed" if seeds == 1 else "seeds together"
+    return success_curves(rates, result["over_tasks"], note)
 
 
 def _closed(last: Mapping[str, NDArray[np.float64]]) -> float:
@@ -183,26 +187,10 @@ def covered(
     assert book.context is not None
     trials = Trials.drawn(book.context, len(book.tasks), each, EXAM, seed=2**20 + 1 + seed)
     world = World(arm, book.tasks, len(trials), ranges=book.context)
-    believed = world.believed
-    assert believed is not None
-    truth = believed.scaled(trials.context)
-    mean, spread = np.zeros_like(truth), np.ones_like(truth)
-
-    def note(at: NDArray[np.int64], *_: Any) -> None:
-        ids = np.flatnonzero(at >= 0)
-        mean[at[ids]], spread[at[ids]] = believed.mean[ids], believed.spread[ids]
-
-    run_trials(world, trials, Believing(policy, estimator, world.n), watch=note)
-    off = np.abs(truth - mean) / spread
-    return {
-        str(level): float((off < z).mean())
-        for level, z in ((0.5, 0.6745), (0.8, 1.2816), (0.95, 1.96))
-    }
-
-
-def _interval(success: NDArray[np.bool_]) -> dict[str, Any]:
-    low, high = wilson(int(success.sum()), len(success))
-    return {"mean": round(float(success.mean()), 4), "low": round(low, 4), "high": round(high, 4)}
+    notes = BeliefNotes(world, trials)
+    run_trials(world, trials, Believing(policy, estimator, world.n), watch=notes)
+    beliefs = notes.beliefs()
+    return {str(level): beliefs.covered(level, ATTEMPTS) for level in (0.5, 0.8, 0.95)}
 
 
 def _rates(success: NDArray[np.bool_]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from daytwo.believing import Believing
-from daytwo.benchmarks.adapt import TASKS, covered, excerpt, figures, study, success_at
+from daytwo.benchmarks.adapt import TASKS, covered, excerpt, figures, study
 from daytwo.curricula.attempts import EXAM
 from daytwo.curricula.textbook import load_textbook
 from daytwo.curricula.trials import Trials, run_trials
@@ -46,13 +46,6 @@ def test_if_nothing_was_adapted_it_shows() -> None:
     assert told["carried_less_wiped"]["mean"] == 0
     assert told["gap_closed"]["mean"] == 0
     assert told["gain"]["mean"] == 0
-
-
-def test_tasks_are_told_apart() -> None:
-    success = np.concatenate([outcome(1, 1, m=10), outcome(0, 0.5, m=10)])
-    told = success_at(success, np.repeat([0, 1], 10), ["reach", "insert"])
-    assert [rate["mean"] for rate in told["reach"]] == [1.0, 1.0]
-    assert [rate["mean"] for rate in told["insert"]] == [0.0, 0.5]
 
 
 def test_an_excerpt_holds_what_was_asked_for() -> None:
