@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from daytwo.errors import InputError
 from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
 from daytwo.policies.config import CLIP
+from daytwo.policies.probing import Worth
 
 SURE, UNSURE = math.log(0.02), math.log(1.0)  # range of the logarithm of a spread
 
@@ -42,6 +43,7 @@ class Estimator(nn.Module):
         size = torch.as_tensor(np.asarray(scale, dtype=np.float32))
         self.register_buffer("scale", size)
         self.names, self.hidden, self.action = tuple(names), hidden, action
+        self.worth: Worth | None = None  # what probes are worth to it, where that was measured
         self.features = len(size) + action + 1
         self.enter = nn.Linear(self.features, hidden)
         self.gru = nn.GRU(hidden, hidden, batch_first=True)
@@ -66,6 +68,8 @@ class Estimator(nn.Module):
         """Write it as a checkpoint."""
         parts = {"estimator": {k: v.numpy() for k, v in self.state_dict().items()}}
         meta = {"names": list(self.names), "action": self.action, "hidden": self.hidden}
+        if self.worth is not None:
+            parts["worth"], meta["worth"] = self.worth.parts()
         save_checkpoint(Path(path), parts, {"algorithm": "Estimator", **meta})
 
     @classmethod
@@ -81,6 +85,8 @@ class Estimator(nn.Module):
         weights = {k: torch.from_numpy(v) for k, v in parts["estimator"].items()}
         made = cls(weights["scale"].numpy(), meta["action"], meta["names"], meta["hidden"])
         made.load_state_dict(weights)
+        if "worth" in parts:
+            made.worth = Worth.of(parts["worth"], meta["worth"])
         return made
 
     def felt(
