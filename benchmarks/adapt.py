@@ -238,7 +238,7 @@ def first_attempts(policy: Policy, estimator: Estimator, world: World, trials: T
 def probing_figures(
     firsts: Sequence[Firsts], task: NDArray[np.int64], tasks: Sequence[str]
 ) -> dict[str, Any]:
-    """What is reported of probes, by task, from each seed's first attempts at trials of `task` (m,).
+    """What is reported of probes, by task (m,), from each seed's first attempts.
 
     Spreads and errors are means over trials and conditions, in the prior's spreads.
     """

@@ -40,7 +40,7 @@ class Believing:
         self.felt = torch.zeros(0)  # features (n, f) of the latest step
 
     def begin(self, world: World, ids: NDArray[np.int64], attempt: NDArray[np.int64]) -> None:
-        """Simulations `ids` (k,) have just begun these attempts (k,) of their trials; -1: probes."""
+        """Simulations `ids` (k,) have just begun these attempts (k,) of their trials; -1 probes."""
         self._in_trial = True
         first = (attempt == -1) | ((attempt == 0) & ~self._probed[ids])
         self._probed[ids] = attempt == -1
