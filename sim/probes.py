@@ -97,8 +97,8 @@ class Lift(Probe):
 
 
 class Press(Probe):
-    """Presses lightly on object 0 from above, or on the table where there is none, and slides over
-    it: by how much the arm lags sideways then, beside how hard it presses, tells friction.
+    """Presses lightly on object 0 from above and slides over it: by how much the arm lags sideways
+    then, beside how hard it presses, tells friction. Where there is none it only goes down.
     """
 
     name, steps = "press", LONGEST
