@@ -90,7 +90,7 @@ def run_trials(
     """Run every trial once; which attempts succeeded, (m, attempts).
 
     A simulation that ends a trial takes the next in line, so the batch stays full. A probe ends
-    with its steps or with the exercise it was laid out on, and succeeds at nothing.
+    with its steps, or with the time of the exercise it was laid out on, and succeeds at nothing.
 
     Args:
         world: where; it knows ranges.
@@ -134,7 +134,7 @@ def run_trials(
         result = world.step(action)
         if watch is not None:
             watch(at, observation, action, result)
-        ends = (result.terminated | result.truncated) & (at >= 0)
+        ends = (at >= 0) & ((result.terminated & ~probes) | result.truncated)
         if probing is not None:
             ends[probes] |= probing.over(np.flatnonzero(probes))
         ended = np.flatnonzero(ends)
