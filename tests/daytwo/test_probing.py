@@ -57,7 +57,9 @@ def taught() -> Estimator:
     assert made.believed is not None
     x = notes.x[:, : LONGEST + 4]  # what comes after was felt before
     truth = made.believed.scaled(trials.context)
-    fit(estimator, x, np.minimum(notes.length, LONGEST + 4), truth, updates=120, batch=24, rate=5e-3)
+    fit(
+        estimator, x, np.minimum(notes.length, LONGEST + 4), truth, updates=120, batch=24, rate=5e-3
+    )
     return estimator
 
 
