@@ -17,8 +17,8 @@ from daytwo.sim.context import NAMES, Context, Ranges
 from daytwo.sim.world import World
 
 ATTEMPTS = 5  # of a trial
-_APART = 64  # seeds from one trial to the next; no trial has as many attempts
-_PROBE = -1  # number of the attempt that is none
+_APART = 64  # seeds from one trial to the next, the last of them its probe's
+_PROBE = -1  # number of an attempt that is a probe
 
 
 @dataclass(frozen=True)
