@@ -92,6 +92,8 @@ def measure_worth(
     trials, which = drawn.take(rows), np.repeat(np.arange(len(made)), m)
     world = World(arm, tasks, min(AT_ONCE, len(trials)), threads, ranges=ranges)
     probing = Probing.given(made, world.n, which)
-    _, spread, _ = first_belief(world, trials, Believing(policy, estimator, world.n), probing)
-    by_probe = spread.reshape(len(made), len(tasks), contexts, -1)
+    mean, _, _ = first_belief(world, trials, Believing(policy, estimator, world.n), probing)
+    assert world.believed is not None
+    error = mean - world.believed.scaled(trials.context)
+    by_probe = error.reshape(len(made), len(tasks), contexts, -1)
     return Worth.measured(tasks, [probe.name for probe in made], by_probe.swapaxes(0, 1))

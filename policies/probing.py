@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from daytwo.errors import InputError
 
+SUREST = 0.03  # [half-range] nothing is known better
 LEAST = 0.005  # a probe that shrinks the mean spread by less than this is not made
 
 
@@ -48,10 +49,12 @@ class Worth:
 
     @classmethod
     def measured(
-        cls, tasks: Sequence[str], probes: Sequence[str], spread: NDArray[np.float64]
+        cls, tasks: Sequence[str], probes: Sequence[str], error: NDArray[np.float64]
     ) -> Worth:
-        """From spreads (tasks, probes, contexts, c) that were believed after each probe."""
-        precision = 1.0 / (spread**2).mean(axis=2)
+        """From what beliefs' means were off by (tasks, probes, contexts, c) after each probe, in
+        the same contexts: an estimator's own spreads would praise what it is wrongly sure of.
+        """
+        precision = 1.0 / np.maximum((error**2).mean(axis=2), SUREST**2)
         return cls(tuple(tasks), tuple(probes), np.maximum(precision - precision[:, :1], 0.0))
 
     def shrinkage(self, tasks: Sequence[str], spread: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,10 +19,10 @@ NONE, STEP, LIFT = range(3)
 @pytest.fixture
 def worth() -> Worth:
     """`step` shows the first condition, `lift` the second; after `lift` on pick only."""
-    spread = np.full((2, 3, 5, 2), PRIOR)
-    spread[:, STEP, :, 0] = 0.4
-    spread[1, LIFT, :, 1] = 0.1
-    return Worth.measured(("reach", "pick"), ("none", "step", "lift"), spread)
+    error = np.full((2, 3, 5, 2), PRIOR)
+    error[:, STEP, :, 0] = 0.4
+    error[1, LIFT, :, 1] = -0.1
+    return Worth.measured(("reach", "pick"), ("none", "step", "lift"), error)
 
 
 def test_what_is_chosen_shrinks_what_is_least_known(worth: Worth) -> None:
