@@ -18,8 +18,9 @@ from daytwo.sim.context import NAMES, Context, Ranges
 from daytwo.sim.state import Array
 
 PRIOR = 1.0 / np.sqrt(3.0)  # spread of what may be anything from -1 to 1
+HUSHED = 4.0  # a belief is told so much more softly than what is seen, which matters more
 SUREST = 0.03  # nobody is surer than this
-WAVERS, LEARNS = 0.2, 0.01  # chance at a step to believe otherwise; of offsets, too
+WAVERS, LEARNS = 1.0, 0.01  # chance at a step to believe otherwise; of offsets, too
 NOTHING, EVERYTHING = 0.3, 0.15  # shares of attempts that begin with knowing so much
 OFFSETS = ("camera_x", "camera_y", "camera_z", "target_x", "target_y", "target_yaw")
 
