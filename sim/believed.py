@@ -18,7 +18,7 @@ from daytwo.sim.context import NAMES, Context, Ranges
 from daytwo.sim.state import Array
 
 PRIOR = 1.0 / np.sqrt(3.0)  # spread of what may be anything from -1 to 1
-HUSHED = 4.0  # a belief is told so much more softly than what is seen, which matters more
+HUSHED = 12.0  # a belief is told so much more softly than what is seen, which matters more
 SUREST = 0.03  # nobody is surer than this
 LEARNS = 0.01  # chance at a step that an arm comes to believe otherwise of offsets
 NOTHING, EVERYTHING = 0.3, 0.15  # shares of attempts that begin with knowing so much
