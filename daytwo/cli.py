@@ -17,7 +17,6 @@ from daytwo.commands import arm as of_an_arm
 from daytwo.commands import day, exchange, live, memory, skills, versions
 from daytwo.commands.output import AsJson, console, print_json, table
 from daytwo.errors import DriverError, InputError
-from daytwo.gl import choose_backend
 
 app = typer.Typer(
     name="daytwo",
@@ -64,7 +63,7 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which one.")
     ] = False,
 ) -> None:
-    choose_backend()  # before any command imports MuJoCo
+    pass
 
 
 @app.command()
@@ -91,14 +90,34 @@ def tasks(as_json: AsJson = False) -> None:
 def train(
     textbook: Annotated[str, typer.Argument(help="Name of a textbook, or path of a .yaml.")],
     arm: Annotated[
-        str | None, typer.Option(help="Name of an arm, or path of an arm.yaml [textbook's].")
+        str | None,
+        typer.Option(
+            help="Name of an arm, or path of an arm.yaml.",
+            show_default="textbook's",
+        ),
     ] = None,
-    run: Annotated[Path | None, typer.Option(help="Folder to keep it in [runs/TEXTBOOK].")] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to keep it in.",
+            show_default="runs/TEXTBOOK",
+        ),
+    ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Wall time for study [textbook's].")
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="Wall time for study.",
+            show_default="textbook's",
+        ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Decides every random choice [0].")
+        int | None,
+        typer.Option(
+            min=0,
+            help="Decides every random choice.",
+            show_default="0",
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run.")] = False,
     as_json: AsJson = False,

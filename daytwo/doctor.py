@@ -14,8 +14,8 @@ from pathlib import Path
 
 from daytwo.doctor_arms import examine_arms
 from daytwo.finding import Finding
-from daytwo.gl import INSTALL_EGL, has_egl
 from daytwo.machine import ROOT, cores, memory_gb, version
+from daytwo.sim.gl import INSTALL_EGL, has_egl
 
 NEEDED_DISK_GB = 1.0
 NEEDED_MEMORY_GB = 3.0

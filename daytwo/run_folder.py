@@ -4,6 +4,7 @@ run.json         settings, versions, seed, machine, commit, wall time, counters
 progress.jsonl   one object a probe: wall_s, env_steps, updates, chapter, success {task: rate},
                  cells [{task, low, high, success, progress, share}, ...] (what the teacher draws)
 exam.json        {"rows": [{policy, task, successes, attempts, rate, low, high}, ...]}
+lock             held while somebody studies
 trials.json      success from attempt to attempt, and beliefs; trials.png, beliefs.png and
                  calibration.png show it
 videos/TASK.mp4  videos/TASK_trial.mp4 (attempts 1 and 5 side by side)
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from daytwo.errors import InputError
+from daytwo.memory.lock import is_held
 
 
 class RunFolder:
@@ -62,6 +64,11 @@ class RunFolder:
             InputError: there is none.
         """
         if not self.run.is_file():
+            if is_held(self.path):
+                raise InputError(
+                    f"{self.path}: a study is going on there, and has saved nothing yet; wait for "
+                    "its first checkpoint"
+                )
             raise InputError(f"{self.path} holds no run (no run.json); `daytwo train` makes one")
         return self
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from daytwo.curricula.textbook import load_textbook
 from daytwo.examine import examine, film_all
 from daytwo.machine import peak_memory_gb
+from daytwo.memory.lock import WriterLock
 from daytwo.plan import Plan
 from daytwo.report import write_report
 from daytwo.run_folder import RunFolder, write_json
@@ -43,6 +44,7 @@ def train(
     """
     book = load_textbook(textbook)
     folder = RunFolder(run or Path("runs") / book.name)
+    again = f"daytwo train {textbook} --run {folder.path}"
     begun = Plan(book, book.arm, 0, book.budget.minutes)
     if resume:
         begun = Plan.of(folder.open().read(folder.run))
@@ -56,20 +58,37 @@ def train(
         get_task(task, load_arm(plan.arm))  # refuse what cannot be done before anything is made
     if resume:
         plan.must_continue(begun)
+        if _used_up(folder, plan):
+            console.print(
+                f"Its {plan.minutes:g} minutes of study are used up; --minutes gives it more"
+            )
     else:
         folder.create()
+    lock = WriterLock(folder.path, "run")
+    try:
+        return _study(plan, folder, resume, Screen(console), again)
+    finally:
+        lock.release()
 
+
+def _study(
+    plan: Plan, folder: RunFolder, resume: bool, screen: Screen, again: str
+) -> dict[str, Any]:
     # Updates and physics compute at the same time: they share the cores.
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     # What an earlier stretch of the run left belongs to an earlier policy.
     shutil.rmtree(folder.videos, ignore_errors=True)
     for stale in (folder.exam, folder.report):
         stale.unlink(missing_ok=True)
-    screen = Screen(console)
-    diary = study(plan, folder, resume, screen)
+    try:
+        diary = study(plan, folder, resume, screen)
+    except KeyboardInterrupt:
+        if not folder.run.exists():  # while the experts still showed their examples
+            screen.say(f"Stopped before anything was learnt; nothing is kept. Again:\n  {again}")
+        raise
     if diary.ended == STOPPED:
         screen.say(f"Stopped; everything is saved in {folder.path}. Go on with:")
-        screen.say(f"  daytwo train {textbook} --run {folder.path} --resume")
+        screen.say(f"  {again} --resume")
         return _summary(folder)
     try:
         examine(folder, screen)
@@ -82,6 +101,11 @@ def train(
     write_json(folder.run, record | {"peak_memory_gb": peak_memory_gb()})
     screen.say(f"Report: {write_report(folder)}")
     return _summary(folder)
+
+
+def _used_up(folder: RunFolder, plan: Plan) -> bool:
+    """Whether the run has studied as long as it may."""
+    return bool(folder.read(folder.run).get("wall_s", 0.0) >= 60 * plan.minutes)
 
 
 def _lasting(arm: str) -> str:

@@ -11,10 +11,12 @@ Stand beside the emergency stop. Ctrl-C brings the arm to rest and lets go of it
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 
 import numpy as np
 
+from daytwo.errors import DriverError, InputError
 from daytwo.hardware.guarded import GuardedArm, GuardProcess
 from daytwo.sim.arms import load_arm
 
@@ -56,4 +58,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (InputError, DriverError) as error:
+        sys.exit(f"first_motion: {error}")

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from daytwo.errors import InputError
 from daytwo.memory.entry import from_record
 from daytwo.memory.lerobot_read import Dataset
@@ -24,9 +21,6 @@ class Imported:
     known: int  # that were there already
     failures: int  # left out: they are no example
     dropped: list[int] = field(default_factory=list)  # to stay under the limit
-
-
-ROUNDING = 1e-4  # beyond -1 to 1 that an action may be
 
 
 def import_examples(
@@ -50,14 +44,15 @@ def import_examples(
             the memory is as before.
     """
     dataset.check(store.about)
-    failures = 0
-    for i, record in enumerate(dataset.records(task)):
+    failures = found = 0
+    for record in dataset.records(task):
         store.check(record)
-        _check_range(dataset, i, record.episode.actions)
         failures += not record.episode.success
+        found += 1
         done(1)
-    if failures == len(dataset):
-        raise InputError(f"{dataset.folder}: none of its {failures} episodes is a success")
+    if failures == found:
+        of = "" if task is None else f" of {task}"
+        raise InputError(f"{dataset.folder}: none of its {found} episodes{of} is a success")
     here = {content for *_, content in store.contents()}
     taken, known = list[int](), 0
     with store.writing() as db:
@@ -74,13 +69,3 @@ def import_examples(
                     taken.append(add_episode(db, columns, blob, None))
             done(1)
     return Imported(taken, known, failures, shrink(store))
-
-
-def _check_range(dataset: Dataset, episode: int, actions: NDArray[np.float32]) -> None:
-    size = np.abs(actions)
-    if size.max() > 1 + ROUNDING:
-        step, element = np.unravel_index(size.argmax(), size.shape)
-        raise InputError(
-            f"{dataset.folder}: episode {episode}, step {step}: action element {element} is "
-            f"{actions[step, element]:g}; each must lie in -1 to 1"
-        )

@@ -24,6 +24,7 @@ from daytwo.memory.shrink import EXPERT
 
 UNKNOWN = "1970-01-01T00:00:00+00:00"  # when an attempt began, where a data set does not say
 AT_ONCE = 65536  # frames
+ROUNDING = 1e-4  # beyond -1 to 1 that an action may be
 NEEDED = (lerobot.OBSERVATION, lerobot.ACTION, "frame_index", "episode_index", "task_index")
 WELCOME = (lerobot.REWARD, lerobot.TRUNCATED, lerobot.SUCCESS, lerobot.SENT)
 NUMBERS = (*WELCOME[:3], *lerobot.COUNTERS)  # one a frame
@@ -92,7 +93,8 @@ class Dataset:
 
         Args:
             task: what they are attempts at, instead of what the data set says; where it does not
-                say which of them succeeded, all did.
+                say which of them succeeded, all did. Of a data set that knows this task by name,
+                and others too, only those of this task.
 
         Raises:
             InputError: names the episode and what is wrong with it.
@@ -110,12 +112,15 @@ class Dataset:
                     raise InputError(
                         f"episode {index} where {i} belongs; meta/episodes has {len(self)} in order"
                     )
+                frames += len(table)
                 try:
+                    if task in self.tasks and self._task(table["task_index"]) != task:
+                        continue
                     record = self._record(self._row(i), table, task)
+                    _check_range(record.episode.actions)
                 except InputError as error:
                     raise InputError(f"episode {i}: {error}") from error
                 yield record
-                frames += len(table)
             if i + 1 != self.info.total_episodes or frames != self.info.total_frames:
                 raise InputError(
                     f"unequal lengths: {frames} frames in {i + 1} episodes; meta/info.json says "
@@ -188,6 +193,16 @@ class Dataset:
         if found[0] not in self._tasks:
             raise InputError(f"task_index {found[0]} is not in {lerobot.TASKS}")
         return self._tasks[found[0]]
+
+
+def _check_range(actions: NDArray[np.float32]) -> None:
+    size = np.abs(actions)
+    if size.max() > 1 + ROUNDING:
+        step, element = np.unravel_index(size.argmax(), size.shape)
+        raise InputError(
+            f"step {step}: action element {element} is {actions[step, element]:g}; each must lie "
+            "in -1 to 1"
+        )
 
 
 def _with_end(values: dict[str, NDArray[Any]], row: dict[str, Any], name: str) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""One writer a memory: a lock that its process holds, and that is free the moment it dies."""
+"""One writer a memory or a run: a lock that its process holds, free the moment it dies."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ from daytwo.errors import InputError
 class WriterLock:
     """Exclusive `flock` on FOLDER/lock; the file says who holds it.
 
+    Args:
+        folder: that is written to.
+        what: it holds, for errors.
+
     Raises:
         InputError: another process, which it names, or another `Store` here holds it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, what: str = "memory") -> None:
         path = folder / "lock"
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise InputError(
-                f"memory {folder}: cannot be written ({error.strerror}); nothing was changed"
+                f"{what} {folder}: cannot be written ({error.strerror}); nothing was changed"
             ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,13 +39,13 @@ class WriterLock:
             holder = _describe(os.pread(self._file, 1000, 0))
             self.release()
             raise InputError(
-                f"memory {folder}: {holder} is writing to it; a memory has one writer, wait for "
+                f"{what} {folder}: {holder} is writing to it; a {what} has one writer, wait for "
                 "it to end or end it (reading goes on beside it)"
             ) from None
         except OSError as error:
             self.release()
             raise InputError(
-                f"memory {folder}: cannot be written ({error.strerror}); nothing was changed"
+                f"{what} {folder}: cannot be written ({error.strerror}); nothing was changed"
             ) from error
 
     def release(self) -> None:
@@ -52,7 +56,7 @@ class WriterLock:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether anyone is writing to a memory."""
+    """Whether anyone is writing to a memory or a run."""
     try:
         file = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -19,10 +19,17 @@ def calibrate(
     port: Annotated[str, typer.Option(help="Serial port of the servos, or 'emulated'.")],
     arm: Annotated[str, typer.Option(help="Name of an arm, or path of an arm.yaml.")] = "so101",
     out: Annotated[
-        Path | None, typer.Option(help="File [in the user's configuration, by arm and port].")
+        Path | None,
+        typer.Option(
+            help="File.",
+            show_default="in the user's configuration, by arm and port",
+        ),
     ] = None,
     ids: Annotated[
-        str | None, typer.Option(help="Of the servos, base to tip, then the gripper's [1,2,...].")
+        str | None,
+        typer.Option(
+            help="Of the servos, base to tip, then the gripper's.", show_default="1,2,..."
+        ),
     ] = None,
     turned: Annotated[
         list[str] | None, typer.Option(help="A joint whose servo turns the other way; repeatable.")

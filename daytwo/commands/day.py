@@ -17,7 +17,7 @@ app = typer.Typer()
 def begin(
     run: Annotated[Path, typer.Argument(help="Folder of a study, e.g. runs/first_steps.")],
     memory: Memory = DEFAULT,
-    limit_gb: Annotated[float, typer.Option(min=0.01, help="Size it is kept under [GB].")] = 2.0,
+    limit_gb: Annotated[float, typer.Option(min=0.01, help="Size it is kept under, in GB.")] = 2.0,
     as_json: AsJson = False,
 ) -> None:
     """Begin a memory from a study: its learner acts, its worked examples are kept."""
@@ -43,7 +43,11 @@ def deploy(
         str | None, typer.Option(help="Address of the controller, or 'emulated'.")
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(help="File [where `daytwo calibrate` kept it].")
+        Path | None,
+        typer.Option(
+            help="File.",
+            show_default="where `daytwo calibrate` kept it",
+        ),
     ] = None,
     gripper: Annotated[
         str | None,
@@ -55,7 +59,14 @@ def deploy(
         int | None,
         typer.Option(min=0, help="Seed of what the twin hides: camera offset, friction, delay..."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of the exercises [new ones].")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Of the exercises.",
+            show_default="new ones",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Work: attempt a task on an arm, learn between attempts, and record each one."""
@@ -136,7 +147,14 @@ def deploy(
 @app.command()
 def consolidate(
     memory: Memory = DEFAULT,
-    updates: Annotated[int | None, typer.Option(min=1, help="Gradient updates [600].")] = None,
+    updates: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Gradient updates.",
+            show_default="600",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Sleep: learn from today and the past, sit every exam, and promote only what fell nowhere."""
@@ -162,7 +180,13 @@ def consolidate(
 @app.command()
 def days(
     memory: Memory = DEFAULT,
-    out: Annotated[Path | None, typer.Option(help="File [MEMORY/days.html].")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File.",
+            show_default="MEMORY/days.html",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the report over days: tasks x days, forgetting, the gate, a timeline, disk use."""

@@ -56,6 +56,7 @@ def export(
             if exported.left_out:
                 missing = ", ".join(exported.left_out)
                 said += f"; left out, because not all have it in one shape: {missing}"
+                said += "" if day is not None else " (those of one day may: --day N)"
         else:
             from daytwo.memory.mcap_export import export_mcap
 

@@ -15,10 +15,18 @@ app = typer.Typer()
 @app.command()
 def watch(
     socket: Annotated[
-        Path | None, typer.Option(help="Of the arm's governor [the one that is announced].")
+        Path | None,
+        typer.Option(
+            help="Of the arm's governor.",
+            show_default="the one that is announced",
+        ),
     ] = None,
     arm: Annotated[
-        str | None, typer.Option(help="Name of its arm, or path of an arm.yaml [announced].")
+        str | None,
+        typer.Option(
+            help="Name of its arm, or path of an arm.yaml.",
+            show_default="announced",
+        ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
     port: Annotated[

@@ -40,7 +40,13 @@ def list_(memory: Memory = DEFAULT, as_json: AsJson = False) -> None:
 @app.command()
 def show(
     name: Name,
-    version: Annotated[str | None, typer.Option(help="An older version [the newest].")] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            help="An older version.",
+            show_default="the newest",
+        ),
+    ] = None,
     memory: Memory = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -89,7 +95,13 @@ def rename(
 def export(
     name: Name,
     file: Annotated[Path, typer.Argument(help="The .zip to write.")],
-    version: Annotated[str | None, typer.Option(help="An older version [the newest].")] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            help="An older version.",
+            show_default="the newest",
+        ),
+    ] = None,
     memory: Memory = DEFAULT,
     as_json: AsJson = False,
 ) -> None:

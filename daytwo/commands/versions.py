@@ -55,7 +55,11 @@ def versions(memory: Memory = DEFAULT, as_json: AsJson = False) -> None:
 def rollback(
     memory: Memory = DEFAULT,
     to: Annotated[
-        str | None, typer.Option(help="An earlier version [the one that acted before].")
+        str | None,
+        typer.Option(
+            help="An earlier version.",
+            show_default="the one that acted before",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

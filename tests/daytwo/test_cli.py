@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from daytwo.gl import has_egl
 from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
+from daytwo.memory.lock import WriterLock
 from daytwo.run_folder import RunFolder
+from daytwo.sim.gl import has_egl
 
 PROCESS = [sys.executable, "-c", "from daytwo.cli import main; main()"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200"}
@@ -172,6 +173,8 @@ def test_a_run_is_stopped_goes_on_and_is_examined_again(run: Daytwo) -> None:
     assert "Videos are missing" in folder.report.read_text()
     assert list(folder.tensorboard.rglob("events.*"))
 
+    said = run("train", "tiny.yaml", "--resume", "--minutes", "0.01")[0]
+    assert "Its 0.01 minutes of study are used up" in said
     again = last_json(run("eval", folder.path, "--json"))
     assert again["exam"] == told["exam"], "the same checkpoint sits the same exam"
     refused = run("train", "tiny.yaml", "--resume", "--arm", "ur5e", expect=2)
@@ -180,6 +183,36 @@ def test_a_run_is_stopped_goes_on_and_is_examined_again(run: Daytwo) -> None:
     meta["user"]["arm"] = "ur5e"
     save_checkpoint(folder.checkpoint, parts, meta)
     assert "made for arm ur5e, found panda" in run("eval", folder.path, expect=2)[1]
+
+
+def test_a_run_has_one_writer(run: Daytwo) -> None:
+    Path("runs/tiny").mkdir(parents=True)
+    Path("tiny.yaml").write_text(yaml.safe_dump(BOOK))
+    lock = WriterLock(Path("runs/tiny"), "run")
+    said = run("train", "tiny.yaml", expect=2)[1]
+    lock.release()
+    assert f"run runs/tiny: process {os.getpid()} on " in said
+
+
+@pytest.mark.slow
+def test_one_who_stops_before_anything_was_learnt_is_told_so(run: Daytwo) -> None:
+    exercise = {"task": "pick", "worked_examples": 3000}
+    book = BOOK | {"chapters": [{"name": "one", "exercises": [exercise]}]}
+    book["exam"] = [{"task": "pick", "attempts": 6}]
+    Path("tiny.yaml").write_text(yaml.safe_dump(book))
+    with subprocess.Popen(
+        [*PROCESS, "train", "tiny.yaml"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, env=ENVIRONMENT,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        while "the experts show" not in (line := process.stdout.readline()):
+            assert line, process.communicate()[1]
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Stopped before anything was learnt" in out
+    assert "daytwo train tiny.yaml --run runs/tiny" in out
+    assert "holds no run" in run("eval", "runs/tiny", expect=2)[1]
 
 
 @pytest.mark.slow

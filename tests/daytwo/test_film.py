@@ -8,8 +8,8 @@ import pytest
 
 from daytwo.curricula.attempts import expert
 from daytwo.film import BORDER, GREEN, HEIGHT, HOLD, WIDTH, film
-from daytwo.gl import has_egl
 from daytwo.sim.arms import load_arm
+from daytwo.sim.gl import has_egl
 
 needs_egl = pytest.mark.skipif(not has_egl(), reason="nothing draws without libEGL")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from daytwo.errors import InputError
+from daytwo.memory.lock import WriterLock
 from daytwo.run_folder import RunFolder, write_json, write_text
 
 
@@ -24,6 +25,15 @@ def test_open_and_create_name_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot make the folder"):
         RunFolder(tmp_path / "file" / "run").create()
+
+
+def test_a_study_that_has_saved_nothing_yet_is_named(tmp_path: Path) -> None:
+    lock = WriterLock(tmp_path, "run")
+    with pytest.raises(InputError, match="a study is going on there"):
+        RunFolder(tmp_path).open()
+    lock.release()
+    with pytest.raises(InputError, match=r"no run\.json"):
+        RunFolder(tmp_path).open()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "\x00"])

@@ -41,11 +41,22 @@ def test_importing_twice_does_nothing_the_second_time(tmp_path: Path) -> None:
         assert store.tasks() == ["reach"]
 
 
+def test_of_a_data_set_of_several_tasks_the_one_that_is_named_comes_in(tmp_path: Path) -> None:
+    dataset = Dataset(written(tmp_path / "set", several()))
+    assert set(dataset.tasks) == {"reach", "push"}
+    with Store.create(tmp_path / "memory", ABOUT) as store:
+        with pytest.raises(InputError, match="none of its 1 episodes of push is a success"):
+            import_examples(store, dataset, task="push")
+        imported = import_examples(store, dataset, task="reach")
+        assert (len(imported.taken), imported.failures) == (2, 0)
+        assert store.tasks() == ["reach"]
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [
         (float("nan"), r"episode 1: episode: actions\[3, 0\] is nan"),
-        (-1.2, r"episode 1, step 3: action element 0 is -1.2; each must lie in -1 to 1"),
+        (-1.2, r"episode 1: step 3: action element 0 is -1.2; each must lie in -1 to 1"),
     ],
 )
 def test_a_bad_episode_at_the_end_leaves_the_memory_unchanged(

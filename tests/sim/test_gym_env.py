@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from daytwo.errors import InputError
-from daytwo.gl import has_egl
+from daytwo.sim.gl import has_egl
 from daytwo.sim.gym_env import TaskEnv, TaskVectorEnv, register_envs
 from daytwo.sim.observation import OBS_DIM
 from daytwo.sim.tasks import task_names

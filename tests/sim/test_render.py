@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from daytwo.gl import has_egl
 from daytwo.sim.arms import load_arm
+from daytwo.sim.gl import has_egl
 from daytwo.sim.render import Camera
 from daytwo.sim.world import World
 

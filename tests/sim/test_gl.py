@@ -1,7 +1,7 @@
 import pytest
 
-import daytwo.gl
-from daytwo.gl import choose_backend
+import daytwo.sim.gl
+from daytwo.sim.gl import choose_backend
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,10 @@ from daytwo.gl import choose_backend
 def test_backend(
     monkeypatch: pytest.MonkeyPatch, egl: bool, display: str, before: str | None, after: str | None
 ) -> None:
-    monkeypatch.setattr(daytwo.gl, "has_egl", lambda: egl)
+    monkeypatch.setattr(daytwo.sim.gl, "has_egl", lambda: egl)
     monkeypatch.setenv("DISPLAY", display)
     monkeypatch.setenv("MUJOCO_GL", before or "")  # so that it is put back in any case
     if before is None:
         monkeypatch.delenv("MUJOCO_GL")
     choose_backend()
-    assert daytwo.gl.os.environ.get("MUJOCO_GL") == after
+    assert daytwo.sim.gl.os.environ.get("MUJOCO_GL") == after
