@@ -14,11 +14,11 @@ from rich.console import Console
 
 from daytwo.errors import InputError
 from daytwo.film import BORDER, GREEN, HEIGHT, HOLD, RED, WIDTH
-from daytwo.gl import has_egl
 from daytwo.run_folder import RunFolder
 from daytwo.screen import Screen
 from daytwo.sim.believed import Believed
 from daytwo.sim.context import Ranges
+from daytwo.sim.gl import has_egl
 from daytwo.trial_film import GAP, HEAD, NAME, Page, Shot, film_trial, in_words
 
 Fabricate = Callable[..., RunFolder]
