@@ -11,35 +11,44 @@ All sit the same trials of five attempts, contexts drawn from a wider range than
 | oracle | the truth |
 | blind | the second policy, without any |
 
-If `wiped` equals `carried`, nothing was adapted from attempt to attempt.
+If `wiped` equals `carried`, nothing was adapted from attempt to attempt. Attempt 1 is made a second
+time after a probe (`daytwo.probing`), to see whether that pays.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.console import Console
 
+from daytwo.adapting import interval, over_tasks, success_at
+from daytwo.beliefs import BeliefNotes
 from daytwo.believing import Believing
-from daytwo.curricula.attempts import AT_ONCE, EXAM
+from daytwo.curricula.attempts import AT_ONCE, EXAM, Policy
 from daytwo.curricula.continual import bootstrap
 from daytwo.curricula.examples import count, worked_examples
 from daytwo.curricula.textbook import Chapter, Textbook, load_textbook
-from daytwo.curricula.trials import Trials, run_trials
-from daytwo.curricula.wilson import wilson
+from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
 from daytwo.estimating import Estimating, teach_estimator
 from daytwo.machine import cores
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.estimator import Estimator
 from daytwo.policies.learner import Learner
+from daytwo.probing import best_probes, first_belief
 from daytwo.sim.arms import Arm, load_arm
+from daytwo.sim.believed import PRIOR
+from daytwo.sim.observation import FINE
 from daytwo.sim.vec_env import BatchVecEnv
 from daytwo.sim.world import World
+from daytwo.trial_plots import success_curves
 
 TASKS = ("push", "place", "stack", "press", "insert")
 TRIALS, QUICK_TRIALS = 200, 100  # of each task
@@ -61,6 +70,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     trials = Trials.drawn(book.exam_context, len(tasks), each, EXAM, seed=2**20)
     outcomes: dict[str, list[NDArray[np.bool_]]] = {who: [] for who in WHO}
     coverage: list[dict[str, float]] = []
+    firsts: list[Firsts] = []
     minutes: list[float] = []
     shown: dict[str, int] = {}
     seeds = [seed] if quick else [seed, seed + 1, seed + 2]
@@ -80,6 +90,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
             outcomes[who].append(run_trials(world, trials, acting))
             console.print(f"seed {s}, {who}:", _rates(outcomes[who][-1]))
         coverage.append(covered(policy, estimator, arm, book, seed=s))
+        firsts.append(first_attempts(policy, estimator, world, trials))
     by_who = {who: np.concatenate(found) for who, found in outcomes.items()}
     return {
         **figures(by_who, np.tile(trials.task, len(seeds)), tasks),
@@ -87,6 +98,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
             level: round(float(np.mean([one[level] for one in coverage])), 3)
             for level in coverage[0]
         },
+        "probing": probing_figures(firsts, trials.task, tasks),
         "minutes": round(float(np.median(minutes)), 1),
         "settings": {
             "seeds": seeds,
@@ -116,7 +128,7 @@ def study(
     """A policy after worked examples and practice; and how many it was shown."""
     env = BatchVecEnv(arm, book.tasks, SIMULATIONS, ranges=book.context, blind=blind)
     examples = worked_examples(arm, book, seed)
-    config = LearnerConfig(secret=env.world.secret)
+    config = LearnerConfig(secret=env.world.secret, fine=FINE if book.fine else ())
     learner = Learner(env, demos=examples, config=config, scale=env.world.scale, seed=seed)
     learner.learn(updates * SIMULATIONS)
     env.close()
@@ -144,11 +156,12 @@ def figures(by_who: Success, task: NDArray[np.int64], tasks: Sequence[str]) -> d
         "wiped": at["wiped"],
         "oracle": at["oracle"],
         "blind": at["blind"],
+        "over_tasks": {who: over_tasks(success) for who, success in by_who.items()},
         "gain": {
             "mean": round(float(gain.mean()), 4),
             "interval": [round(x, 4) for x in bootstrap(gain, 0.95)],
-            "first": _interval(by_who["carried"][:, 0]),
-            "last": _interval(by_who["carried"][:, -1]),
+            "first": interval(by_who["carried"][:, 0]),
+            "last": interval(by_who["carried"][:, -1]),
         },
         "carried_less_wiped": {
             "mean": round(float((last["carried"] - last["wiped"]).mean()), 4),
@@ -160,14 +173,14 @@ def figures(by_who: Success, task: NDArray[np.int64], tasks: Sequence[str]) -> d
     }  # fmt: skip
 
 
-def success_at(
-    success: NDArray[np.bool_], task: NDArray[np.int64], tasks: Sequence[str]
-) -> dict[str, list[dict[str, Any]]]:
-    """By task the success at each attempt with its interval, from (m, attempts)."""
-    return {
-        name: [_interval(success[task == i, k]) for k in range(success.shape[1])]
-        for i, name in enumerate(tasks)
-    }
+def draw(result: Mapping[str, Any]) -> Figure:
+    """Plot success at each attempt, of what `run` has come to."""
+    rates = {"carried": result["success_at"], **{who: result[who] for who in WHO[1:]}}
+    settings = result["settings"]
+    seeds = len(settings["seeds"])
+    note = f"{settings['trials_per_task']} trials a task, contexts beyond those studied; {seeds} "
+    note += "seed" if seeds == 1 else "seeds together"
+    return success_curves(rates, result["over_tasks"], note)
 
 
 def _closed(last: Mapping[str, NDArray[np.float64]]) -> float:
@@ -183,26 +196,73 @@ def covered(
     assert book.context is not None
     trials = Trials.drawn(book.context, len(book.tasks), each, EXAM, seed=2**20 + 1 + seed)
     world = World(arm, book.tasks, len(trials), ranges=book.context)
-    believed = world.believed
-    assert believed is not None
-    truth = believed.scaled(trials.context)
-    mean, spread = np.zeros_like(truth), np.ones_like(truth)
+    notes = BeliefNotes(world, trials)
+    run_trials(world, trials, Believing(policy, estimator, world.n), watch=notes)
+    beliefs = notes.beliefs()
+    return {str(level): beliefs.covered(level, ATTEMPTS) for level in (0.5, 0.8, 0.95)}
 
-    def note(at: NDArray[np.int64], *_: Any) -> None:
-        ids = np.flatnonzero(at >= 0)
-        mean[at[ids]], spread[at[ids]] = believed.mean[ids], believed.spread[ids]
 
-    run_trials(world, trials, Believing(policy, estimator, world.n), watch=note)
-    off = np.abs(truth - mean) / spread
-    return {
-        str(level): float((off < z).mean())
-        for level, z in ((0.5, 0.6745), (0.8, 1.2816), (0.95, 1.96))
+@dataclass(frozen=True)
+class Firsts:
+    """Attempt 1 of m trials, each without and with a probe before it."""
+
+    probe: NDArray[np.str_]  # (m,) chosen, by name
+    spread: NDArray[np.float64]  # (2, m, c) believed at its start, in half-ranges
+    error: NDArray[np.float64]  # (2, m, c) by how much the belief's mean is off then
+    success: NDArray[np.bool_]  # (2, m)
+
+
+def first_attempts(policy: Policy, estimator: Estimator, world: World, trials: Trials) -> Firsts:
+    """Make the same first attempts without and with probes that are chosen by the belief."""
+    assert world.believed is not None
+    assert estimator.worth is not None
+    probing = best_probes(world.arm, world.n, estimator.worth)
+    truth = world.believed.scaled(trials.context)
+    spread, error, success = [], [], []
+    for given in (None, probing):
+        acting = Believing(policy, estimator, world.n)
+        mean, unsure, succeeded = first_belief(world, trials, acting, given)
+        spread.append(unsure)
+        error.append(np.abs(truth - mean))
+        success.append(succeeded)
+    made = np.array([probing.made[trial] for trial in range(len(trials))])
+    return Firsts(made, np.array(spread), np.array(error), np.array(success))
+
+
+def probing_figures(
+    firsts: Sequence[Firsts], task: NDArray[np.int64], tasks: Sequence[str]
+) -> dict[str, Any]:
+    """What is reported of probes, by task (m,), from each seed's first attempts.
+
+    Spreads and errors are means over trials and conditions, in the prior's spreads.
+    """
+    task = np.tile(task, len(firsts))
+    probe = np.concatenate([each.probe for each in firsts])
+    spread, error = (
+        np.concatenate([getattr(each, name) for each in firsts], axis=1).mean(axis=2) / PRIOR
+        for name in ("spread", "error")
+    )
+    success = np.concatenate([each.success for each in firsts], axis=1)
+    told: dict[str, Any] = {
+        key: {
+            name: {
+                "spread": round(float(spread[k, task == i].mean()), 4),
+                "error": round(float(error[k, task == i].mean()), 4),
+                "success_at_1": interval(success[k, task == i]),
+            }
+            for i, name in enumerate(tasks)
+        }
+        for k, key in enumerate(("without", "with"))
     }
-
-
-def _interval(success: NDArray[np.bool_]) -> dict[str, Any]:
-    low, high = wilson(int(success.sum()), len(success))
-    return {"mean": round(float(success.mean()), 4), "low": round(low, 4), "high": round(high, 4)}
+    more = success[1].astype(float) - success[0]
+    told["more_success"] = {
+        "mean": round(float(more.mean()), 4),
+        "interval": [round(x, 4) for x in bootstrap(more, 0.95)],
+    }
+    told["chosen"] = {
+        name: dict(Counter(probe[task == i].tolist())) for i, name in enumerate(tasks)
+    }
+    return told
 
 
 def _rates(success: NDArray[np.bool_]) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from daytwo.adapting import success_at
 from daytwo.believing import Believing
-from daytwo.benchmarks.adapt import SIMULATIONS, excerpt, success_at
+from daytwo.benchmarks.adapt import SIMULATIONS, excerpt
 from daytwo.benchmarks.adapt import study as study_book
 from daytwo.curricula.attempts import AT_ONCE, EXAM
 from daytwo.curricula.exam import FEW

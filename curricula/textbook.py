@@ -133,6 +133,9 @@ class Textbook(_Page):
     held_out: tuple[ExamPaper, ...] = Field(
         (), description="papers of tasks that no chapter may name: what was never practised"
     )
+    fine: bool = Field(
+        False, description="lengths and angles are seen finely, too, where millimetres decide"
+    )
     teacher: TeacherPage = TeacherPage()
     context: Ranges | None = Field(None, description="what a trial may hide")
     exam_context: Ranges | None = Field(None, description="likewise, beyond it, for adaptation")

@@ -1,4 +1,6 @@
-"""Trials: K attempts under one hidden context, each laid out anew, the belief carried on."""
+"""Trials: K attempts under one hidden context, each laid out anew, the belief carried on; and
+perhaps a probe before the first, laid out for itself.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daytwo.curricula.attempts import Watch
+from daytwo.curricula.probing import Probing
 from daytwo.sim.context import NAMES, Context, Ranges
 from daytwo.sim.world import World
 
 ATTEMPTS = 5  # of a trial
-_APART = 64  # seeds from one trial to the next; no trial has as many attempts
+_APART = 64  # seeds from one trial to the next, the last of them its probe's
+_PROBE = -1  # number of an attempt that is a probe
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class Trials:
             seed=space + seed * 2**32 + _APART * np.arange(m, dtype=np.int64),
         )
 
+    def take(self, rows: NDArray[np.int64]) -> Trials:
+        """Some of them, some perhaps more than once."""
+        context = self.context.take(rows)
+        return Trials(self.task[rows], self.difficulty[rows], context, self.seed[rows])
+
     def __len__(self) -> int:
         return len(self.seed)
 
@@ -63,7 +72,9 @@ class Adaptive(Protocol):
         ...
 
     def begin(self, world: World, ids: NDArray[np.int64], attempt: NDArray[np.int64]) -> None:
-        """Simulations `ids` (k,) have just begun these attempts (k,) of their trials."""
+        """Simulations `ids` (k,) have just begun these attempts (k,) of their trials, counted from
+        0; -1 is a probe before them.
+        """
         ...
 
 
@@ -74,10 +85,12 @@ def run_trials(
     attempts: int = ATTEMPTS,
     watch: Watch | None = None,
     done: Callable[[int], None] | None = None,
+    probing: Probing | None = None,
 ) -> NDArray[np.bool_]:
     """Run every trial once; which attempts succeeded, (m, attempts).
 
-    A simulation that ends a trial takes the next in line, so the batch stays full.
+    A simulation that ends a trial takes the next in line, so the batch stays full. A probe ends
+    with its steps, or with the time of the exercise it was laid out on, and succeeds at nothing.
 
     Args:
         world: where; it knows ranges.
@@ -86,38 +99,54 @@ def run_trials(
         attempts: of each trial.
         watch: sees every step, with the trial each simulation is at (n,), -1 for none.
         done: called with the number of attempts that have just ended.
+        probing: what is done before the first of them.
     """
     m = len(trials)
     success = np.zeros((m, attempts), dtype=bool)
     at = np.full(world.n, -1, dtype=np.int64)
     at[:m] = np.arange(min(m, world.n))
-    number = np.zeros(world.n, dtype=np.int64)  # of the attempt
+    start = 0 if probing is None else _PROBE
+    number = np.full(world.n, start, dtype=np.int64)  # of the attempt
     waiting = min(m, world.n)
 
     def begin(ids: NDArray[np.int64]) -> None:
-        if len(ids):
-            which = at[ids]
-            seed = trials.seed[which] + number[ids]
-            context = trials.context.take(which)
-            world.reset(ids, trials.task[which], trials.difficulty[which], seed, context)
-            act.begin(world, ids, number[ids])
+        if len(ids) == 0:
+            return
+        which = at[ids]
+        seed = trials.seed[which] + number[ids] % _APART
+        context = trials.context.take(which)
+        world.reset(ids, trials.task[which], trials.difficulty[which], seed, context)
+        act.begin(world, ids, number[ids])
+        first = ids[number[ids] == _PROBE]
+        if probing is not None and len(first):
+            probing.begin(world, first, at[first])
+            at_once = first[probing.over(first)]
+            number[at_once] = 0
+            begin(at_once)
 
     begin(np.flatnonzero(at >= 0))
     while (at >= 0).any():
         observation = world.observe()
         action = act(world, observation)
+        probes = (number == _PROBE) & (at >= 0)
+        if probing is not None and probes.any():
+            action = probing.act(world, np.flatnonzero(probes), action)
         result = world.step(action)
         if watch is not None:
             watch(at, observation, action, result)
-        ended = np.flatnonzero((result.terminated | result.truncated) & (at >= 0))
+        ends = (at >= 0) & ((result.terminated & ~probes) | result.truncated)
+        if probing is not None:
+            ends[probes] |= probing.over(np.flatnonzero(probes))
+        ended = np.flatnonzero(ends)
         if len(ended) == 0:
             continue
-        if done is not None:
-            done(len(ended))
-        success[at[ended], number[ended]] = result.success[ended]
+        attempted = ended[~probes[ended]]
+        if done is not None and len(attempted):
+            done(len(attempted))
+        success[at[attempted], number[attempted]] = result.success[attempted]
         number[ended] += 1
         over = ended[number[ended] == attempts]
-        number[over] = 0
+        number[over] = start
         fresh = np.arange(waiting, min(waiting + len(over), m))
         waiting += len(fresh)
         at[over] = -1

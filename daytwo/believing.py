@@ -36,13 +36,15 @@ class Believing:
         self._fresh = np.ones(n, dtype=bool)
         if estimator is not None:
             self._state = torch.zeros(1, n, estimator.hidden)
-            self._action = np.zeros((n, estimator.action), dtype=np.float32)
+        self._probed = np.zeros(n, dtype=bool)  # whose latest stretch was a probe
         self.felt = torch.zeros(0)  # features (n, f) of the latest step
 
     def begin(self, world: World, ids: NDArray[np.int64], attempt: NDArray[np.int64]) -> None:
-        """Simulations `ids` (k,) have just begun these attempts (k,) of their trials."""
+        """Simulations `ids` (k,) have just begun these attempts (k,) of their trials; -1 probes."""
         self._in_trial = True
-        self._begin(world, ids, ids[(attempt == 0) | (self.mode == "wiped")])
+        first = (attempt == -1) | ((attempt == 0) & ~self._probed[ids])
+        self._probed[ids] = attempt == -1
+        self._begin(world, ids, ids[first | (self.mode == "wiped")])
 
     def __call__(self, world: World, observation: NDArray[np.float32]) -> NDArray[np.floating]:
         """Actions (n, a) for observations (n, o)."""
@@ -50,15 +52,11 @@ class Believing:
             self._begin(world, ids, ids)
         if self.mode in ("carried", "wiped"):
             self._estimate(world, observation)
-        action = self.policy.predict(world.observe(), deterministic=True)[0]
-        if self.estimator is not None:
-            self._action = np.asarray(action, dtype=np.float32)
-        return action
+        return self.policy.predict(world.observe(), deterministic=True)[0]
 
     def _begin(self, world: World, ids: NDArray[np.int64], anew: NDArray[np.int64]) -> None:
         self._fresh[ids] = True
         if self.estimator is not None:
-            self._action[ids] = 0.0
             self._state[:, anew] = 0.0
         assert world.believed is not None
         if self.mode == "oracle":
@@ -72,7 +70,7 @@ class Believing:
     def _estimate(self, world: World, observation: NDArray[np.float32]) -> None:
         assert self.estimator is not None
         told = uncorrected(observation, world.correction)
-        self.felt = self.estimator.felt(told, self._action, self._fresh)
+        self.felt = self.estimator.felt(told, world.took, self._fresh)
         self._fresh = np.zeros_like(self._fresh)
         mean, log_spread, self._state = self.estimator(self.felt[:, None], self._state)
         spread = np.maximum(log_spread[:, 0].exp().numpy(), SUREST)

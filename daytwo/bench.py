@@ -21,7 +21,7 @@ RESULTS = Path(daytwo.benchmarks.__file__).resolve().parent / "results"
 
 
 def run_bench(name: str, quick: bool, seed: int) -> tuple[dict[str, Any], Path]:
-    """Run `daytwo.benchmarks.<name>.run` and write its figures.
+    """Run `daytwo.benchmarks.<name>.run` and write its figures, with a plot if it draws one.
 
     A quick run goes to NAME.quick.json and says so; it never replaces a full run's file.
 
@@ -35,7 +35,8 @@ def run_bench(name: str, quick: bool, seed: int) -> tuple[dict[str, Any], Path]:
         raise InputError(f"unknown benchmark {name!r}; known are {', '.join(NAMES)}")
     before = describe()  # the commit that is measured, whatever happens meanwhile
     started, start = datetime.now(UTC), time.monotonic()
-    figures = importlib.import_module(f"daytwo.benchmarks.{name}").run(quick=quick, seed=seed)
+    benchmark = importlib.import_module(f"daytwo.benchmarks.{name}")
+    figures = benchmark.run(quick=quick, seed=seed)
     result = {
         "benchmark": name,
         "quick": quick,
@@ -47,4 +48,8 @@ def run_bench(name: str, quick: bool, seed: int) -> tuple[dict[str, Any], Path]:
     }
     path = RESULTS / (f"{name}.quick.json" if quick else f"{name}.json")
     write_json(path, result)
+    if hasattr(benchmark, "draw"):  # what is understood best as a plot, beside the figures
+        from daytwo.trial_plots import save
+
+        save(benchmark.draw(result), path.with_suffix(".png"))
     return result, path

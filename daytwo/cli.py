@@ -152,6 +152,39 @@ def evaluate(
 
 
 @app.command()
+def trials(
+    run: Run,
+    each: Annotated[int, typer.Option(min=1, help="Trials of each task.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Run trials of five attempts: success at each beside controls, and what is believed."""
+    from daytwo.adapting import adapt
+    from daytwo.run_folder import RunFolder
+    from daytwo.screen import Screen
+
+    result = adapt(RunFolder(run).open(), Screen(console(as_json)), each)
+    print_json(as_json, {"run": str(run), **result})
+
+
+@app.command()
+def film(
+    run: Run,
+    task: Annotated[str, typer.Argument(help="One that the run studied.")] = "insert",
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the trial; told in the film, as all outcomes are.")
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Film attempts 1 and 5 of one trial side by side, with what is hidden and believed."""
+    from daytwo.run_folder import RunFolder
+    from daytwo.screen import Screen
+    from daytwo.trial_film import film_trial
+
+    result = film_trial(RunFolder(run).open(), task, seed, Screen(console(as_json)))
+    print_json(as_json, {"run": str(run), **result})
+
+
+@app.command()
 def report(run: Run, as_json: AsJson = False) -> None:
     """Film what is not filmed yet and write the run's report."""
     from daytwo.examine import film_all

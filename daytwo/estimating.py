@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from daytwo.believing import Believing, Notes
 from daytwo.curricula.attempts import AT_ONCE, PRACTICE, Policy
+from daytwo.curricula.probing import Probing
 from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
 from daytwo.policies.estimator import Estimator, fit
+from daytwo.probing import measure_worth
 from daytwo.sim.arms import Arm
 from daytwo.sim.context import Ranges
-from daytwo.sim.observation import SCALE
+from daytwo.sim.observation import FINE, SCALE
+from daytwo.sim.probes import LONGEST, probes
 from daytwo.sim.tasks.base import ACTION
 from daytwo.sim.world import World
 
@@ -30,6 +33,8 @@ class Estimating:
     trials: int = 96  # a round, of each task
     updates: int = 400  # gradient updates a round
     hidden: int = 128  # units
+    probed: float = 0.5  # share of the trials that begin with a probe, any as often as another
+    contexts: int = 32  # in which each task's probes are tried to know what they are worth
 
 
 def teach_estimator(
@@ -46,6 +51,7 @@ def teach_estimator(
 
     In the first round the policy acts on the estimator as it is born, that is on what is expected
     of any trial; from then on on what it has come to believe (as in DAgger: Ross et al., 2011).
+    Some trials begin with a probe; at last it is measured what each is worth.
 
     Args:
         policy: acts on observations that hold a belief.
@@ -60,11 +66,12 @@ def teach_estimator(
     settings = settings or Estimating()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        estimator = Estimator(SCALE, len(ACTION), ranges.hidden, settings.hidden)
+        estimator = Estimator(SCALE, len(ACTION), ranges.hidden, settings.hidden, FINE)
     m = settings.trials * len(tasks)
     world = World(arm, tasks, min(AT_ONCE, m), threads, ranges=ranges)
     assert world.believed is not None
-    longest = ATTEMPTS * int(world.horizons.max())
+    longest = LONGEST + ATTEMPTS * int(world.horizons.max())
+    made, rng = probes(arm), np.random.default_rng([seed, 3])
     felt: list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]] = []
     for i in range(settings.rounds):
         trials = Trials.drawn(
@@ -72,11 +79,16 @@ def teach_estimator(
         )
         acting = Believing(policy, estimator, world.n)
         notes = Notes(acting, m, longest)
-        success = run_trials(world, trials, acting, watch=notes)
+        which = rng.integers(1, len(made), size=m) * (rng.random(m) < settings.probed)
+        probing = Probing.given(made, world.n, which)
+        success = run_trials(world, trials, acting, watch=notes, probing=probing)
         felt.append((notes.x, notes.length, world.believed.scaled(trials.context)))
         x, length, truth = (np.concatenate(part) for part in zip(*felt, strict=True))
         loss = fit(estimator, x, length, truth, settings.updates, seed=seed + i)
         rates = " ".join(f"{rate:.0%}" for rate in success.mean(axis=0))
         tell(f"belief, round {i + 1} of {settings.rounds}: attempts 1 to {ATTEMPTS} {rates}, "
              f"loss {loss:.3f}")  # fmt: skip
+    estimator.worth = measure_worth(
+        policy, estimator, arm, tasks, ranges, seed, settings.contexts, threads
+    )
     return estimator

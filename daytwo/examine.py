@@ -17,6 +17,7 @@ from daytwo.policies.estimator import Estimator
 from daytwo.run_folder import RunFolder, write_json
 from daytwo.screen import Screen, exam_table
 from daytwo.sim.arms import load_arm
+from daytwo.sim.observation import FINE
 from daytwo.study import load_learner
 
 WHO = {"learner": "learner", "cloning": "clone", "expert": "scripted expert"}
@@ -49,7 +50,7 @@ def examine(folder: RunFolder, screen: Screen, bullet: bool = False) -> list[dic
     examples = worked_examples(arm, book, plan.seed)
     if examples:
         screen.say(f"Cloning {len(examples)} worked examples, to see what imitation alone reaches")
-        config = LearnerConfig(secret=world.secret)
+        config = LearnerConfig(secret=world.secret, fine=FINE if book.fine else ())
         imitator = clone(examples, seed=plan.seed, config=config, scale=world.scale)
         sitting["cloning"] = acting(imitator, estimator, world.n)
     sitting["expert"] = expert

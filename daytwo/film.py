@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +41,46 @@ def film(arm: Arm, task: str, act: Act, path: Path, ranges: Ranges | None = None
     """
     world = World(arm, (task,), 1, threads=1, ranges=ranges)
     camera = Camera(world, WIDTH, HEIGHT)
+    try:
+        attempts = (
+            _attempt(world, camera, act, difficulty, seed=FILM + i)
+            for i, difficulty in enumerate(DIFFICULTIES)
+        )
+        write_video(path, chain.from_iterable(attempts))
+    finally:
+        camera.close()
+
+
+def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], quality: float = 6.0) -> None:
+    """Write an .mp4, whole or not at all; its folder is made.
+
+    Args:
+        path: of the file.
+        frames: (height, width, 3) each, at the control rate; sizes are multiples of 16.
+        quality: 0 to 10.
+
+    Raises:
+        InputError: the disk is full, or the folder not writable.
+    """
     aside = path.with_name(f".{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         video: Any = imageio.get_writer(
-            aside, format="FFMPEG", fps=CONTROL_HZ, codec="libx264", quality=6, macro_block_size=16
+            aside,
+            format="FFMPEG",
+            fps=CONTROL_HZ,
+            codec="libx264",
+            quality=quality,
+            macro_block_size=16,
         )
         with video:
-            for i, difficulty in enumerate(DIFFICULTIES):
-                for frame in _attempt(world, camera, act, difficulty, seed=FILM + i):
-                    video.append_data(frame)
+            for frame in frames:
+                video.append_data(frame)
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        if aside.exists():
+            aside.unlink()
         raise InputError(f"cannot write the video {path}: {error}") from error
-    finally:
-        camera.close()
 
 
 def _attempt(
@@ -66,9 +92,12 @@ def _attempt(
         result = world.step(act(world, world.observe()))
         frames.append(camera.frame(0))
         if result.terminated[0] or result.truncated[0]:
-            end = frames[-1].copy()
-            colour = GREEN if result.success[0] else RED
-            inside = end[BORDER:-BORDER, BORDER:-BORDER].copy()
-            end[:] = colour
-            end[BORDER:-BORDER, BORDER:-BORDER] = inside
-            return frames + [end] * HOLD
+            return frames + [framed(frames[-1], bool(result.success[0]))] * HOLD
+
+
+def framed(frame: NDArray[np.uint8], success: bool) -> NDArray[np.uint8]:
+    """A copy of an attempt's last frame, framed in its outcome's colour."""
+    end = np.empty_like(frame)
+    end[:] = GREEN if success else RED
+    end[BORDER:-BORDER, BORDER:-BORDER] = frame[BORDER:-BORDER, BORDER:-BORDER]
+    return end

@@ -5,7 +5,10 @@ progress.jsonl   one object a probe: wall_s, env_steps, updates, chapter, succes
                  cells [{task, low, high, success, progress, share}, ...] (what the teacher draws)
 exam.json        {"rows": [{policy, task, successes, attempts, rate, low, high}, ...]}
 lock             held while somebody studies
-videos/TASK.mp4  checkpoint/  estimator/ (where trials hide something)  tb/  report.html
+trials.json      success from attempt to attempt, and beliefs; trials.png, beliefs.png and
+                 calibration.png show it
+videos/TASK.mp4  videos/TASK_trial.mp4 (attempts 1 and 5 side by side)
+checkpoint/  estimator/ (where trials hide something)  tb/  report.html
 """
 
 from __future__ import annotations
@@ -27,6 +30,10 @@ class RunFolder:
         self.run = self.path / "run.json"
         self.progress = self.path / "progress.jsonl"
         self.exam = self.path / "exam.json"
+        self.trials = self.path / "trials.json"
+        self.trials_plot = self.path / "trials.png"
+        self.beliefs_plot = self.path / "beliefs.png"
+        self.calibration_plot = self.path / "calibration.png"
         self.videos = self.path / "videos"
         self.checkpoint = self.path / "checkpoint"
         self.estimator = self.path / "estimator"
@@ -133,7 +140,8 @@ def write_text(path: Path, content: str) -> None:
             os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        if aside.exists():
+            aside.unlink()
         raise InputError(
             f"cannot write {path}: {error.strerror}; what was there is unchanged"
         ) from error

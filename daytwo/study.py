@@ -26,6 +26,7 @@ from daytwo.run_folder import RunFolder, write_json
 from daytwo.screen import Screen, Snapshot, stopping
 from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.believed import Blur
+from daytwo.sim.observation import FINE
 from daytwo.sim.vec_env import BatchVecEnv
 
 SAVE_EVERY = 5  # probes; in steps, not seconds, because saving ends the running attempts
@@ -83,7 +84,7 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
             learner = Learner(
                 env,
                 demos=examples or None,
-                config=LearnerConfig(secret=env.world.secret),
+                config=LearnerConfig(secret=env.world.secret, fine=FINE if book.fine else ()),
                 scale=env.world.scale,
                 seed=plan.seed,
                 tensorboard_log=str(folder.tensorboard),

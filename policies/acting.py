@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daytwo.errors import InputError
-from daytwo.policies.config import ACTOR_NORM, CLIP, MIN_STD
+from daytwo.policies.config import ACTOR_NORM, CLIP, FINE, MIN_STD
 
 Array = NDArray[np.float32]
 
@@ -43,10 +43,11 @@ class ActingPolicy:
             std = np.sqrt(np.asarray(policy["scale.var"], np.float32))
             flat, hidden = np.asarray(policy["actor.flat"], np.float32), meta["config"]["hidden"]
             secret = meta["config"].get("secret", 0)
+            self._fine = list(meta["config"].get("fine", ()))
         except (KeyError, TypeError) as error:
             raise InputError(f"{where}: holds no whole policy: {error!r}") from error
         self._std = np.maximum(std, np.float32(MIN_STD))
-        self._sees = len(self._mean) - secret
+        self._sees = len(self._mean) + len(FINE) * len(self._fine) - secret
         sizes = (self._sees, hidden, hidden, 2 * len(self._low))
         shapes = [shape for i, o in pairwise(sizes) for shape in ((i, o), (o,))]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
@@ -73,7 +74,11 @@ class ActingPolicy:
         if not np.isfinite(obs).all():
             row, element = np.argwhere(~np.isfinite(obs))[0]
             raise InputError(f"observation of environment {row}, element {element}: not finite")
-        h = np.clip((obs - self._mean) / self._std, -CLIP, CLIP)[:, : self._sees]
+        h = np.clip((obs - self._mean) / self._std, -CLIP, CLIP)
+        if self._fine:
+            near = h[:, self._fine]
+            h = np.concatenate([*(np.tanh(np.float32(gain) * near) for gain in FINE), h], axis=1)
+        h = h[:, : self._sees]
         for weight, bias in self._hidden:
             z = h @ weight + bias
             z -= z.mean(axis=1, keepdims=True)

@@ -48,6 +48,7 @@ class ActorCritic(SAC):
             config.hidden,
             config.noise,
             config.secret,
+            config.fine,
         ).to(self.device)
         self.layout = Layout(obs[0], action[0])
         self.past = Past(self.layout, self.device)
@@ -136,7 +137,7 @@ class ActorCritic(SAC):
         climb = climb.expand(len(obs)).clone()
         climb[past] = 0.0  # of the past, what was learnt is kept
         by_q = torch.zeros_like(q).scatter_(0, critic, -climb.unsqueeze(0))
-        by_action = policy.critic.input_gradient(tape, by_q.unsqueeze(-1), start=self.layout.obs)
+        by_action = policy.critic.input_gradient(tape, by_q.unsqueeze(-1), start=policy.scale.size)
         by_log_prob = climb * entropy
         by_mean = torch.zeros_like(action)
         if n_good:

@@ -68,6 +68,7 @@ def clone(
             gym.spaces.Box(-1.0, 1.0, (shown.shape[1],)),
             hidden=config.hidden,
             secret=config.secret,
+            fine=config.fine,
         )
     if scale is None:
         policy.scale.update(obs)

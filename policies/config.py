@@ -11,6 +11,10 @@ from daytwo.errors import InputError
 ACTOR_NORM = 0.1  # added to the variance in layer normalisation
 MIN_STD = 1e-3  # an observation element that hardly varies is not blown up beyond this
 CLIP = 5.0  # standardised observations stay within
+# Elements that are to be seen finely are seen so many times larger, too, each kept within -1 .. 1:
+# near 0 a millimetre tells, and far away nothing changes (compare Gorishniy et al., "On embeddings
+# for numerical features in tabular deep learning", NeurIPS 2022).
+FINE = (10.0, 40.0)
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class LearnerConfig:
 
     hidden: int = 256  # units in each of the two hidden layers of actor and critics
     secret: int = 0  # last elements of an observation that only critics see
+    fine: tuple[int, ...] = ()  # elements of an observation that are seen finely, too
     batch_size: int = 512  # transitions an update learns from
     good_share: float = 0.5  # of what the past leaves, from worked examples and own successes
     past_share: float = 0.15  # of the batch, from each task in the past
@@ -48,7 +53,12 @@ class LearnerConfig:
     start_after: int = 2_000  # transitions of practice before it is learned from
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "fine", tuple(self.fine))  # a checkpoint has a list
+        if not all(isinstance(i, int) and i >= 0 for i in self.fine):
+            raise InputError(f"fine must list elements of an observation; found {self.fine!r}")
         for field in fields(self):
+            if field.name == "fine":
+                continue
             value = getattr(self, field.name)
             whole = field.type == "int"
             if not isinstance(value, int if whole else int | float) or not math.isfinite(value):

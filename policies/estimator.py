@@ -18,7 +18,9 @@ from torch import Tensor, nn
 
 from daytwo.errors import InputError
 from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
-from daytwo.policies.config import CLIP
+from daytwo.policies.config import CLIP, FINE
+from daytwo.policies.networks import finely
+from daytwo.policies.probing import Worth
 
 SURE, UNSURE = math.log(0.02), math.log(1.0)  # range of the logarithm of a spread
 
@@ -31,19 +33,27 @@ class Estimator(nn.Module):
         action: elements of an action.
         names: of the conditions.
         hidden: units.
+        fine: observation elements that it sees finely, too.
     """
 
     scale: Tensor
 
     def __init__(
-        self, scale: ArrayLike, action: int, names: Sequence[str], hidden: int = 128
+        self,
+        scale: ArrayLike,
+        action: int,
+        names: Sequence[str],
+        hidden: int = 128,
+        fine: Sequence[int] = (),
     ) -> None:
         super().__init__()
         size = torch.as_tensor(np.asarray(scale, dtype=np.float32))
         self.register_buffer("scale", size)
         self.names, self.hidden, self.action = tuple(names), hidden, action
+        self.worth: Worth | None = None  # what probes are worth to it, where that was measured
         self.features = len(size) + action + 1
-        self.enter = nn.Linear(self.features, hidden)
+        self.fine = list(fine)
+        self.enter = nn.Linear(self.features + len(FINE) * len(self.fine), hidden)
         self.gru = nn.GRU(hidden, hidden, batch_first=True)
         self.leave = nn.Linear(hidden, 2 * len(self.names))
         with torch.no_grad():  # at first it says what is known of anything: -1 to 1
@@ -58,7 +68,7 @@ class Estimator(nn.Module):
             x: features (b, t, f) as `felt` makes them.
             state: from where to go on; None: nothing was felt yet.
         """
-        h, state = self.gru(torch.relu(self.enter(x)), state)
+        h, state = self.gru(torch.relu(self.enter(finely(x, self.fine))), state)
         mean, log_spread = self.leave(h).chunk(2, dim=-1)
         return mean, log_spread.clamp(SURE, UNSURE), state
 
@@ -66,6 +76,9 @@ class Estimator(nn.Module):
         """Write it as a checkpoint."""
         parts = {"estimator": {k: v.numpy() for k, v in self.state_dict().items()}}
         meta = {"names": list(self.names), "action": self.action, "hidden": self.hidden}
+        meta["fine"] = self.fine
+        if self.worth is not None:
+            parts["worth"], meta["worth"] = self.worth.parts()
         save_checkpoint(Path(path), parts, {"algorithm": "Estimator", **meta})
 
     @classmethod
@@ -79,8 +92,11 @@ class Estimator(nn.Module):
         if meta.get("algorithm") != "Estimator":
             raise InputError(f"checkpoint {path}: holds a {meta.get('algorithm')!r}, no estimator")
         weights = {k: torch.from_numpy(v) for k, v in parts["estimator"].items()}
-        made = cls(weights["scale"].numpy(), meta["action"], meta["names"], meta["hidden"])
+        sizes = meta["action"], meta["names"], meta["hidden"], meta["fine"]
+        made = cls(weights["scale"].numpy(), *sizes)
         made.load_state_dict(weights)
+        if "worth" in parts:
+            made.worth = Worth.of(parts["worth"], meta["worth"])
         return made
 
     def felt(

@@ -161,9 +161,8 @@ class Learner(ActorCritic):
         with torch.random.fork_rng(devices=[]):
             draw = torch.randint(2**31, (), generator=self.rng, device=self.device)
             torch.manual_seed(int(draw))
-            fresh = Actor(
-                self.layout.obs, self.layout.action, config.hidden, config.noise, config.secret
-            )
+            size, action = self.policy.scale.size, self.layout.action
+            fresh = Actor(size, action, config.hidden, config.noise, config.secret)
         share = config.renew / (known + config.renew)
         self.policy.actor.flat.lerp_(fresh.flat.to(self.device), share)
 

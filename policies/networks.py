@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daytwo.policies.config import ACTOR_NORM, CLIP, MIN_STD
+from daytwo.policies.config import ACTOR_NORM, CLIP, FINE, MIN_STD
 from daytwo.policies.mlp import MLP, Tape
 
 LOG_STD = (-5.0, 1.0)  # range of the actor's log standard deviation
@@ -18,21 +19,28 @@ LOG_STD = (-5.0, 1.0)  # range of the actor's log standard deviation
 class Normalizer(nn.Module):
     """Running mean and variance of observations (Chan et al., parallel variance, 1979), or a scale
     that stays: what is learnt on one day must mean the same on the next.
+
+    Args:
+        dim: elements of an observation.
+        fine: which of them are seen finely, too.
     """
 
     mean: Tensor
     var: Tensor
     count: Tensor  # observations seen; infinite where the scale is fixed
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, fine: Sequence[int] = ()) -> None:
         super().__init__()
+        self.fine = list(fine)
+        self.size = dim + len(FINE) * len(self.fine)  # of what comes out
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("var", torch.ones(dim))
         self.register_buffer("count", torch.zeros(()))
 
     def forward(self, obs: Tensor) -> Tensor:
-        """Standardise observations (b, o)."""
-        return ((obs - self.mean) / self.var.sqrt().clamp_min(MIN_STD)).clamp(-CLIP, CLIP)
+        """Observations (b, o) standardised, behind what is seen finely of them, (b, size)."""
+        x = ((obs - self.mean) / self.var.sqrt().clamp_min(MIN_STD)).clamp(-CLIP, CLIP)
+        return finely(x, self.fine)
 
     @torch.no_grad()
     def fix(self, size: Tensor) -> None:
@@ -53,6 +61,14 @@ class Normalizer(nn.Module):
         self.var.copy_((spread + shift**2 * self.count * k / total) / total)
         self.mean.add_(shift * k / total)
         self.count.fill_(total)
+
+
+def finely(x: Tensor, fine: Sequence[int]) -> Tensor:
+    """Standardised observations (..., o) behind their elements `fine`, seen finely."""
+    if not fine:
+        return x
+    near = x[..., list(fine)]
+    return torch.cat([*(torch.tanh(gain * near) for gain in FINE), x], dim=-1)
 
 
 class Actor(MLP):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -26,6 +27,7 @@ class LearnerPolicy(BasePolicy):
         hidden: units of each hidden layer.
         noise: standard deviation of the actions at the start.
         secret: last elements of an observation that only critics see.
+        fine: elements that are seen finely, too.
     """
 
     def __init__(
@@ -35,13 +37,14 @@ class LearnerPolicy(BasePolicy):
         hidden: int = 256,
         noise: float = 0.2,
         secret: int = 0,
+        fine: Sequence[int] = (),
     ) -> None:
         super().__init__(observation_space, action_space, squash_output=True)
         assert observation_space.shape is not None
         obs, action = observation_space.shape[0], action_space.shape[0]
-        self.scale = Normalizer(obs)
-        self.actor = Actor(obs, action, hidden, noise, secret)
-        self.critic = Critics(obs, action, hidden)
+        self.scale = Normalizer(obs, fine)
+        self.actor = Actor(self.scale.size, action, hidden, noise, secret)
+        self.critic = Critics(self.scale.size, action, hidden)
         self.critic_target = deepcopy(self.critic).requires_grad_(False)
 
     def predict(

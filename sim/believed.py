@@ -18,8 +18,9 @@ from daytwo.sim.context import NAMES, Context, Ranges
 from daytwo.sim.state import Array
 
 PRIOR = 1.0 / np.sqrt(3.0)  # spread of what may be anything from -1 to 1
+HUSHED = 12.0  # a belief is told so much more softly than what is seen, which matters more
 SUREST = 0.03  # nobody is surer than this
-WAVERS, LEARNS = 0.2, 0.01  # chance at a step to believe otherwise; of offsets, too
+LEARNS = 0.01  # chance at a step that an arm comes to believe otherwise of offsets
 NOTHING, EVERYTHING = 0.3, 0.15  # shares of attempts that begin with knowing so much
 OFFSETS = ("camera_x", "camera_y", "camera_z", "target_x", "target_y", "target_yaw")
 
@@ -114,21 +115,18 @@ class Blur:
         world.believe(ids, *self.of(truth))
 
     def waver(self, world: Blurrable) -> None:
-        """Some arms come to believe something else, as they do who go on feeling: often of what
-        is no offset (also lest a whole example be told by its belief), seldom of all.
+        """Arms come to believe something else, as they do who go on feeling: at each step of what
+        is no offset, lest a whole example be told by its belief; seldom of all.
         """
         assert world.believed is not None, "this world hides nothing"
         believed = world.believed
-        u = self._rng.random(len(believed.mean))
-        ids = np.flatnonzero(u < WAVERS)
-        if len(ids) == 0:
-            return
-        mean, spread = self.of(believed.scaled(world.context.take(ids)))
-        kept = np.isin(believed.names, OFFSETS) & (u[ids, None] > LEARNS)
+        n = len(believed.mean)
+        mean, spread = self.of(believed.scaled(world.context))
+        kept = np.isin(believed.names, OFFSETS) & (self._rng.random((n, 1)) > LEARNS)
         world.believe(
-            ids,
-            np.where(kept, believed.mean[ids], mean),
-            np.where(kept, believed.spread[ids], spread),
+            np.arange(n),
+            np.where(kept, believed.mean, mean),
+            np.where(kept, believed.spread, spread),
         )
 
     def of(self, truth: Array) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from daytwo.errors import InputError
 from daytwo.sim.arms import Arm
-from daytwo.sim.believed import PRIOR, Believed
+from daytwo.sim.believed import HUSHED, PRIOR, Believed
 from daytwo.sim.context import MAX_DELAY, NAMES, Context, Ranges
 from daytwo.sim.engine import Engine, MujocoEngine
 from daytwo.sim.kinematics import Chain, tool_down, tool_yaw
@@ -110,6 +110,7 @@ class World:
         # A goal that rides on an object is seen; every other one is told.
         self._fixed_goal = np.array([type(task).goal is Task.goal for task in self.tasks])
         self._waiting = np.zeros((n, MAX_DELAY + 1, self.chain.dof + 1))  # latest commands first
+        self.took = np.zeros((n, len(ACTION)), dtype=np.float32)  # the latest step's `action`
         self._noise_at = np.zeros(n, dtype=np.int64)
         if engine is None:
             self.reset(np.arange(n), np.zeros(n, dtype=np.int64), np.zeros(n), np.arange(n))
@@ -122,7 +123,7 @@ class World:
     @property
     def scale(self) -> Array:
         """Typical size of each element of an observation, (obs_dim,)."""
-        return np.concatenate([SCALE, np.ones(self.obs_dim - OBS_DIM)])
+        return np.concatenate([SCALE, np.full(self.obs_dim - OBS_DIM, HUSHED)])
 
     @property
     def secret(self) -> int:
@@ -181,6 +182,7 @@ class World:
             self.believed.set(ids, 0.0, PRIOR)
         self._waiting[ids] = np.column_stack([q, np.ones(len(ids))])[:, None]
         self._noise_at[ids] = seed % len(_NOISE)
+        self.took[ids] = 0.0
 
         self.task[ids], self.difficulty[ids], self.steps[ids] = task, difficulty, 0
         self._rows = [np.flatnonzero(self.task == i) for i in range(len(self.tasks))]
@@ -242,8 +244,9 @@ class World:
         obs = self.observe()
         obs[astray] = self._obs[astray]  # the last that was sane
         self._obs = obs
-        took = clipped.astype(np.float32)
-        return StepResult(obs, reward.astype(np.float32), terminated, truncated, success, took)
+        self.took = clipped.astype(np.float32)
+        reward = reward.astype(np.float32)
+        return StepResult(obs, reward, terminated, truncated, success, self.took.copy())
 
     def observe(self) -> NDArray[np.float32]:
         """Observations now, (n, OBS_DIM)."""

@@ -6,12 +6,22 @@ import numpy as np
 import pytest
 
 from daytwo.believing import Believing
-from daytwo.benchmarks.adapt import TASKS, covered, excerpt, figures, study, success_at
+from daytwo.benchmarks.adapt import (
+    TASKS,
+    Firsts,
+    covered,
+    excerpt,
+    figures,
+    first_attempts,
+    probing_figures,
+    study,
+)
 from daytwo.curricula.attempts import EXAM
 from daytwo.curricula.textbook import load_textbook
 from daytwo.curricula.trials import Trials, run_trials
 from daytwo.estimating import Estimating, teach_estimator
 from daytwo.sim.arms import load_arm
+from daytwo.sim.believed import PRIOR
 from daytwo.sim.world import World
 
 
@@ -48,11 +58,24 @@ def test_if_nothing_was_adapted_it_shows() -> None:
     assert told["gain"]["mean"] == 0
 
 
-def test_tasks_are_told_apart() -> None:
-    success = np.concatenate([outcome(1, 1, m=10), outcome(0, 0.5, m=10)])
-    told = success_at(success, np.repeat([0, 1], 10), ["reach", "insert"])
-    assert [rate["mean"] for rate in told["reach"]] == [1.0, 1.0]
-    assert [rate["mean"] for rate in told["insert"]] == [0.0, 0.5]
+def test_what_a_probe_pays_is_told_by_task() -> None:
+    m, task = 20, np.repeat([0, 1], 10)
+    spread = np.full((2, m, 3), PRIOR)
+    spread[1, task == 1] = 0.5 * PRIOR
+    firsts = Firsts(
+        probe=np.where(task == 1, "lift", "none"),
+        spread=spread,
+        error=0.8 * spread,
+        success=np.stack([np.arange(m) % 2 == 0, (np.arange(m) % 2 == 0) | (task == 1)]),
+    )
+    told = probing_figures([firsts, firsts], np.asarray(task), ["reach", "pick"])
+    assert told["with"]["pick"]["spread"] == 0.5
+    assert told["without"]["pick"]["spread"] == told["with"]["reach"]["spread"] == 1.0
+    assert told["with"]["pick"]["error"] == 0.4
+    assert told["without"]["pick"]["success_at_1"]["mean"] == 0.5
+    assert told["with"]["pick"]["success_at_1"]["mean"] == 1.0
+    assert told["more_success"]["mean"] == 0.25
+    assert told["chosen"] == {"reach": {"none": 20}, "pick": {"lift": 20}}
 
 
 def test_an_excerpt_holds_what_was_asked_for() -> None:
@@ -74,7 +97,7 @@ def test_a_tiny_study_believes_acts_and_is_counted() -> None:
     assert shown == {"reach": 64}
     assert book.context is not None
     said: list[str] = []
-    tiny = Estimating(rounds=2, trials=6, updates=5, hidden=16)
+    tiny = Estimating(rounds=2, trials=6, updates=5, hidden=16, contexts=2)
     estimator = teach_estimator(policy, arm, book.tasks, book.context, 0, tiny, tell=said.append)
     assert len(said) == 2
     trials = Trials.drawn(book.context, 1, 6, EXAM, 1)
@@ -84,3 +107,7 @@ def test_a_tiny_study_believes_acts_and_is_counted() -> None:
     assert success.mean() > 0.5, "reaching is easy"
     levels = covered(policy, estimator, arm, book, seed=0, each=6)
     assert 0 <= levels["0.5"] <= levels["0.95"] <= 1
+    firsts = first_attempts(policy, estimator, world, trials)
+    assert firsts.spread.shape == firsts.error.shape == (2, 6, len(book.context.hidden))
+    assert np.isfinite(firsts.error).all()
+    assert set(probing_figures([firsts], trials.task, book.tasks)) >= {"with", "without", "chosen"}

@@ -49,7 +49,17 @@ def test_help_is_quick_and_names_every_command() -> None:
     done = subprocess.run(
         [*PROCESS, "--help"], capture_output=True, text=True, check=True, env=ENVIRONMENT
     )
-    for command in ("arms", "tasks", "train", "eval", "report", "bench", "doctor"):
+    for command in (
+        "arms",
+        "tasks",
+        "train",
+        "eval",
+        "trials",
+        "film",
+        "report",
+        "bench",
+        "doctor",
+    ):
         assert f" {command} " in done.stdout
     code = "import sys, daytwo.cli; print({'torch', 'mujoco', 'numpy'} & set(sys.modules))"
     loaded = subprocess.run(
@@ -84,6 +94,8 @@ def test_doctor_finds_this_environment_well(run: Daytwo) -> None:
         (("train", "first_steps", "--resume", "--run", "nowhere"), "no run.json"),
         (("eval", "nowhere"), "no run.json"),
         (("report", "nowhere"), "no run.json"),
+        (("trials", "nowhere"), "no run.json"),
+        (("film", "nowhere"), "no run.json"),
         (("bench", "everything"), "sim, update, learn"),
     ],
 )

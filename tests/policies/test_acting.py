@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,20 @@ def test_it_acts_as_the_learner_does(learner: Learner) -> None:
     assert found.dtype == np.float32
     assert np.ptp(wanted) > 0.5, "it does something"
     np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-5)
+
+
+def test_what_it_sees_finely_the_learner_does_too(tmp_path: Path) -> None:
+    config = replace(TINY, fine=(1, 3))
+    learner = Learner(PointEnv(-3.0, 1.0), demos=show(3, low=-3.0, high=1.0), config=config, seed=1)
+    learner.imitate(20)
+    learner.save(tmp_path / "one")
+    obs = 0.02 * np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+    wanted = learner.predict(obs, deterministic=True)[0]
+    found = ActingPolicy(*snapped(learner)).predict(obs)[0]
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-5)
+    again = Learner.load(tmp_path / "one")
+    assert again.config.fine == (1, 3)
+    assert np.array_equal(again.predict(obs, deterministic=True)[0], wanted)
 
 
 def test_what_it_cannot_act_on_is_refused(learner: Learner) -> None:

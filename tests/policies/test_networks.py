@@ -76,3 +76,16 @@ def test_a_fixed_scale_outlasts_teaching_practice_days_and_a_load(
     assert state(loaded.policy.scale) == before
     loaded.learn(80, reset_num_timesteps=False)
     assert state(loaded.policy.scale) == before
+
+
+def test_what_is_seen_finely_tells_small_things_apart_and_not_far_ones() -> None:
+    scale = Normalizer(2, fine=(1,))
+    scale.fix(torch.tensor([0.1, 0.1]))
+    obs = torch.tensor([[0.0, 0.0], [0.0, 0.001], [0.0, -0.001], [0.3, 0.3], [0.3, 0.301]])
+    seen = scale(obs)
+    assert seen.shape == (5, scale.size) == (5, 4)
+    torch.testing.assert_close(seen[:, 2:], obs / 0.1)
+    fine = seen[:, 1]  # at the larger gain
+    assert fine[1] - fine[0] > 0.3
+    assert fine[0] - fine[2] > 0.3
+    assert abs(fine[4] - fine[3]) < 1e-3

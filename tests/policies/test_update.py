@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -33,7 +34,8 @@ def sample(actor: Actor, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Te
 @pytest.mark.parametrize("taught", [True, False])
 def test_update_descends_the_losses(taught: bool, days: int) -> None:
     demos = show(5) if taught else None
-    learner = Learner(PointEnv(), demos=demos, config=CONFIG, seed=1, device="cpu")
+    config = replace(CONFIG, fine=(0, 2) if taught else ())
+    learner = Learner(PointEnv(), demos=demos, config=config, seed=1, device="cpu")
     learner.learn(80)
     if days == 2:
         learner.end_day("yesterday", size=100)

@@ -155,5 +155,5 @@ def test_wavering_leaves_most_offsets_alone() -> None:
         blur.waver(made)
         changed += (made.believed.mean != before).sum(axis=0)
     mass, *offsets = changed / n
-    assert mass == pytest.approx(0.2, abs=0.05)
+    assert mass == pytest.approx(0.91, abs=0.05)  # not where nothing is known, twice
     assert max(offsets) < 0.03
