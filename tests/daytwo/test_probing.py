@@ -63,6 +63,7 @@ def taught() -> Estimator:
     return estimator
 
 
+@pytest.mark.slow
 def test_a_payload_is_told_apart_better_after_lift_than_after_none(taught: Estimator) -> None:
     trials = Trials.drawn(RANGES, 1, 24, EXAM, 1)
     made = world(24)
