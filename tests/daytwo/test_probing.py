@@ -22,6 +22,8 @@ from daytwo.sim.observation import OBSERVATION, SCALE
 from daytwo.sim.probes import LONGEST, probes
 from daytwo.sim.world import World
 
+pytestmark = pytest.mark.slow  # an estimator is taught
+
 RANGES = Ranges(payload=(0.0, 2.0), camera_x=(-0.005, 0.005))
 ARM = load_arm("panda")
 NAMES = [probe.name for probe in probes(ARM)]
@@ -63,7 +65,6 @@ def taught() -> Estimator:
     return estimator
 
 
-@pytest.mark.slow
 def test_a_payload_is_told_apart_better_after_lift_than_after_none(taught: Estimator) -> None:
     trials = Trials.drawn(RANGES, 1, 24, EXAM, 1)
     made = world(24)
