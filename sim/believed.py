@@ -89,7 +89,8 @@ class Believed:
         """What is added to the observations of all arms, (n, size)."""
         truth = self.scaled(context)
         truth[:, [i for _, i in self._offsets]] -= self.mean[:, [i for _, i in self._offsets]]
-        told = self.mean[:, self._told]
+        # Beyond what was studied a policy would only guess what to do: it is told the nearest.
+        told = np.clip(self.mean[:, self._told], -1.0, 1.0)
         return np.concatenate([told, self.spread, truth], axis=1, dtype=np.float32)
 
 

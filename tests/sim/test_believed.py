@@ -7,7 +7,7 @@ import pytest
 
 from daytwo.errors import InputError
 from daytwo.sim.arms import load_arm
-from daytwo.sim.believed import PRIOR, SUREST, Believed, Blur
+from daytwo.sim.believed import OFFSETS, PRIOR, SUREST, Believed, Blur
 from daytwo.sim.context import Context, Ranges
 from daytwo.sim.observation import OBS_DIM, OBSERVATION, uncorrected
 from daytwo.sim.world import World
@@ -61,6 +61,15 @@ def test_who_believes_the_truth_sees_what_is_right() -> None:
     for _ in range(3):
         other.step(np.full((1, 5), 0.2))
     np.testing.assert_allclose(made.observe()[0, :OBS_DIM], other.observe()[0, :OBS_DIM], atol=1e-6)
+
+
+def test_what_lies_beyond_what_was_studied_is_told_as_its_end() -> None:
+    made = world()
+    assert made.believed is not None
+    mean = np.where(np.isin(made.believed.names, OFFSETS), 1.5, -1.5)[None]
+    made.believe(HERE, mean, np.full_like(mean, 0.2))
+    assert made.observe()[0, OBS_DIM] == -1.0  # the mass, which is told as it is
+    assert made.believed.mean[0].tolist() == mean[0].tolist()  # the offsets are taken off in full
 
 
 def test_what_was_told_can_be_had_back() -> None:
