@@ -40,8 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.alone)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Three workers for two cores (`-n auto`): tests of processes, buses and nodes wait for most
-    of their time, those of simulations and learners compute.
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Three workers for two cores (`-n auto`) where the slow ones are left out: tests of processes,
+    buses and nodes wait for most of their time. Slow ones compute, and would keep arms waiting.
     """
-    return 3 * (os.cpu_count() or 1) // 2
+    cores = os.cpu_count() or 1
+    return 3 * cores // 2 if config.option.markexpr == "not slow" else cores
