@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daytwo.errors import InputError
+from daytwo.errors import DriverError, InputError
 from daytwo.hardware.calibration import Calibration
 from daytwo.hardware.decisions import DecisionLog, read_decisions
 from daytwo.hardware.driver import ArmDriver, Array
@@ -52,10 +52,15 @@ class Wire:
     arm: GuardedArm
 
     def go(self, q: Array, seconds: float) -> None:
-        """Ask for the same at 50 Hz, unless the arm was stopped."""
+        """Ask for the same at 50 Hz, until the arm is stopped."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end and self.state()["state"] != State.LATCHED:
-            self.arm.command(q, 1.0)
+        while time.monotonic() < end:
+            try:
+                self.arm.command(q, 1.0)
+            except DriverError:
+                if self.state()["state"] != State.LATCHED:
+                    raise
+                return
             time.sleep(0.02)
 
     def reach(self, q: Array) -> None:
