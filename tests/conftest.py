@@ -38,11 +38,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         alone = any(item.path.is_relative_to(here / each) for each in ALONE)
         if alone and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.alone)
-
-
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Three workers for two cores (`-n auto`) where the slow ones are left out: tests of processes,
-    buses and nodes wait for most of their time. Slow ones compute, and would keep arms waiting.
-    """
-    cores = os.cpu_count() or 1
-    return 3 * cores // 2 if config.option.markexpr == "not slow" else cores
