@@ -39,13 +39,12 @@ from daytwo.curricula.textbook import Chapter, Textbook, load_textbook
 from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
 from daytwo.estimating import Estimating, teach_estimator
 from daytwo.machine import cores
-from daytwo.policies.config import LearnerConfig
+from daytwo.plan import settings_for
 from daytwo.policies.estimator import Estimator
 from daytwo.policies.learner import Learner
 from daytwo.probing import best_probes, first_belief
 from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.believed import PRIOR
-from daytwo.sim.observation import FINE
 from daytwo.sim.vec_env import BatchVecEnv
 from daytwo.sim.world import World
 from daytwo.trial_plots import success_curves
@@ -128,7 +127,7 @@ def study(
     """A policy after worked examples and practice; and how many it was shown."""
     env = BatchVecEnv(arm, book.tasks, SIMULATIONS, ranges=book.context, blind=blind)
     examples = worked_examples(arm, book, seed)
-    config = LearnerConfig(secret=env.world.secret, fine=FINE if book.fine else ())
+    config = settings_for(book, env.world.secret)
     learner = Learner(env, demos=examples, config=config, scale=env.world.scale, seed=seed)
     learner.learn(updates * SIMULATIONS)
     env.close()

@@ -14,7 +14,7 @@ import numpy as np
 from daytwo.errors import DriverError
 from daytwo.hardware.emulators.control import Control
 from daytwo.hardware.governor import STILL, State
-from daytwo.hardware.guarded import Link
+from daytwo.hardware.link import Link
 
 LOOK = 0.02  # [s] from one look to the next
 REACH = 0.1  # [s] from one attempt to reach a governor to the next

@@ -22,7 +22,8 @@ from daytwo.hardware.emulators.control import launched
 from daytwo.hardware.emulators.servos import nominal
 from daytwo.hardware.emulators.xarm import PORT
 from daytwo.hardware.governor import GovernorConfig, State
-from daytwo.hardware.guarded import GuardProcess, Link
+from daytwo.hardware.guard_process import GuardProcess
+from daytwo.hardware.link import Link
 from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.rates import Rates
 

@@ -13,7 +13,8 @@ from daytwo.hardware.decisions import DecisionLog
 from daytwo.hardware.driver import ArmDriver
 from daytwo.hardware.drivers.twin import TwinContext, TwinDriver
 from daytwo.hardware.governed import Governed, GovernedScene
-from daytwo.hardware.guarded import GuardedArm, GuardedScene, GuardProcess
+from daytwo.hardware.guard_process import GuardProcess
+from daytwo.hardware.guarded import GuardedArm, GuardedScene
 from daytwo.hardware.objects import ObjectSource
 from daytwo.hardware.opening import brings_objects, check_driver
 from daytwo.sim.arms import Arm, load_arm

@@ -10,14 +10,12 @@ from daytwo.curricula.exam import Exam
 from daytwo.curricula.examples import worked_examples
 from daytwo.errors import InputError
 from daytwo.film import film
-from daytwo.plan import Plan
+from daytwo.plan import Plan, settings_for
 from daytwo.policies.cloning import clone
-from daytwo.policies.config import LearnerConfig
 from daytwo.policies.estimator import Estimator
 from daytwo.run_folder import RunFolder, write_json
 from daytwo.screen import Screen, exam_table
 from daytwo.sim.arms import load_arm
-from daytwo.sim.observation import FINE
 from daytwo.study import load_learner
 
 WHO = {"learner": "learner", "cloning": "clone", "expert": "scripted expert"}
@@ -50,7 +48,7 @@ def examine(folder: RunFolder, screen: Screen, bullet: bool = False) -> list[dic
     examples = worked_examples(arm, book, plan.seed)
     if examples:
         screen.say(f"Cloning {len(examples)} worked examples, to see what imitation alone reaches")
-        config = LearnerConfig(secret=world.secret, fine=FINE if book.fine else ())
+        config = settings_for(book, world.secret)
         imitator = clone(examples, seed=plan.seed, config=config, scale=world.scale)
         sitting["cloning"] = acting(imitator, estimator, world.n)
     sitting["expert"] = expert

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 
 from daytwo.curricula.textbook import Textbook
 from daytwo.errors import InputError
+from daytwo.policies.config import LearnerConfig
+from daytwo.sim.observation import FINE
 
 
 @dataclass(frozen=True)
@@ -72,3 +74,10 @@ class Plan:
                 f"--resume: textbook {self.textbook.name} has changed since the run was begun; "
                 "undo that, or start another folder with --run"
             )
+
+
+def settings_for(textbook: Textbook, secret: int) -> LearnerConfig:
+    """The learner's settings for a textbook, of whose observations only critics see the last
+    `secret` elements.
+    """
+    return LearnerConfig(secret=secret, fine=FINE if textbook.fine else ())

@@ -19,14 +19,12 @@ from daytwo.errors import InputError
 from daytwo.estimating import teach_estimator
 from daytwo.machine import describe, peak_memory_gb
 from daytwo.memory.checkpoint import read_manifest
-from daytwo.plan import Plan
-from daytwo.policies.config import LearnerConfig
+from daytwo.plan import Plan, settings_for
 from daytwo.policies.learner import Learner
 from daytwo.run_folder import RunFolder, write_json
 from daytwo.screen import Screen, Snapshot, stopping
 from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.believed import Blur
-from daytwo.sim.observation import FINE
 from daytwo.sim.vec_env import BatchVecEnv
 
 SAVE_EVERY = 5  # probes; in steps, not seconds, because saving ends the running attempts
@@ -84,7 +82,7 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
             learner = Learner(
                 env,
                 demos=examples or None,
-                config=LearnerConfig(secret=env.world.secret, fine=FINE if book.fine else ()),
+                config=settings_for(book, env.world.secret),
                 scale=env.world.scale,
                 seed=plan.seed,
                 tensorboard_log=str(folder.tensorboard),

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.announced import Announcement, announced
-from daytwo.hardware.guarded import Link
+from daytwo.hardware.link import Link
 
 PERIOD = 1 / 30  # [s] from one look to the next
 OBJECTS = 0.1  # [s] from one question for the objects to the next

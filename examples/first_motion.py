@@ -17,7 +17,8 @@ import time
 import numpy as np
 
 from daytwo.errors import DriverError, InputError
-from daytwo.hardware.guarded import GuardedArm, GuardProcess
+from daytwo.hardware.guard_process import GuardProcess
+from daytwo.hardware.guarded import GuardedArm
 from daytwo.sim.arms import load_arm
 
 FAR = 0.1  # [rad]

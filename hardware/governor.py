@@ -346,10 +346,8 @@ class Governor:
         if reading is None:
             return
         self._measured = reading
-        off, told = (
-            self._off(reading.q),
-            fresh[:-1],
-        )  # no news of a joint is no sign that it follows
+        off = self._off(reading.q)
+        told = fresh[:-1]  # no news of a joint is no sign that it follows
         since = np.where(off > config.tracking_error, np.minimum(self._off_since, now), np.inf)
         self._off_since = np.where(told, since, self._off_since)
         if (behind := told & (now - self._off_since >= config.tracking_time)).any():

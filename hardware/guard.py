@@ -1,8 +1,8 @@
 """The governor's process: sole owner of an arm's port, a loop at a fixed rate, and a socket.
 
-Started by who wants an arm (`daytwo.hardware.guarded`); it lives as long as its standard input is
-open, and brings the arm to rest before it ends. A learner that computes, hangs or dies is another
-process and moves nothing here.
+Started by who wants an arm (`daytwo.hardware.guard_process`); it lives as long as its standard
+input is open, and brings the arm to rest before it ends. A learner that computes, hangs or dies is
+another process and moves nothing here.
 """
 
 from __future__ import annotations

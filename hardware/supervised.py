@@ -10,7 +10,8 @@ from typing import Any
 
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.governor import State
-from daytwo.hardware.guarded import NEWS, GuardProcess, Link
+from daytwo.hardware.guard_process import GuardProcess
+from daytwo.hardware.link import NEWS, Link
 
 AGAIN = 1.0  # [s] from one attempt to start it to the next
 AWAY = 0.1  # [s] between two looks: it was us who were away, and it has NEWS from then on

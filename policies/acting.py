@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daytwo.errors import InputError
-from daytwo.policies.config import ACTOR_NORM, CLIP, FINE, MIN_STD
+from daytwo.policies.config import ACTOR_NORM, CLIP, GAINS, MIN_STD
 
 Array = NDArray[np.float32]
 
@@ -47,7 +47,7 @@ class ActingPolicy:
         except (KeyError, TypeError) as error:
             raise InputError(f"{where}: holds no whole policy: {error!r}") from error
         self._std = np.maximum(std, np.float32(MIN_STD))
-        self._sees = len(self._mean) + len(FINE) * len(self._fine) - secret
+        self._sees = len(self._mean) + len(GAINS) * len(self._fine) - secret
         sizes = (self._sees, hidden, hidden, 2 * len(self._low))
         shapes = [shape for i, o in pairwise(sizes) for shape in ((i, o), (o,))]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
@@ -77,7 +77,7 @@ class ActingPolicy:
         h = np.clip((obs - self._mean) / self._std, -CLIP, CLIP)
         if self._fine:
             near = h[:, self._fine]
-            h = np.concatenate([*(np.tanh(np.float32(gain) * near) for gain in FINE), h], axis=1)
+            h = np.concatenate([*(np.tanh(np.float32(gain) * near) for gain in GAINS), h], axis=1)
         h = h[:, : self._sees]
         for weight, bias in self._hidden:
             z = h @ weight + bias

@@ -14,7 +14,7 @@ CLIP = 5.0  # standardised observations stay within
 # Elements that are to be seen finely are seen so many times larger, too, each kept within -1 .. 1:
 # near 0 a millimetre tells, and far away nothing changes (compare Gorishniy et al., "On embeddings
 # for numerical features in tabular deep learning", NeurIPS 2022).
-FINE = (10.0, 40.0)
+GAINS = (10.0, 40.0)
 
 
 @dataclass(frozen=True)

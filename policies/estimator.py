@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from daytwo.errors import InputError
 from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
-from daytwo.policies.config import CLIP, FINE
+from daytwo.policies.config import CLIP, GAINS
 from daytwo.policies.networks import finely
 from daytwo.policies.probing import Worth
 
@@ -53,7 +53,7 @@ class Estimator(nn.Module):
         self.worth: Worth | None = None  # what probes are worth to it, where that was measured
         self.features = len(size) + action + 1
         self.fine = list(fine)
-        self.enter = nn.Linear(self.features + len(FINE) * len(self.fine), hidden)
+        self.enter = nn.Linear(self.features + len(GAINS) * len(self.fine), hidden)
         self.gru = nn.GRU(hidden, hidden, batch_first=True)
         self.leave = nn.Linear(hidden, 2 * len(self.names))
         with torch.no_grad():  # at first it says what is known of anything: -1 to 1
@@ -92,7 +92,7 @@ class Estimator(nn.Module):
         if meta.get("algorithm") != "Estimator":
             raise InputError(f"checkpoint {path}: holds a {meta.get('algorithm')!r}, no estimator")
         weights = {k: torch.from_numpy(v) for k, v in parts["estimator"].items()}
-        sizes = meta["action"], meta["names"], meta["hidden"], meta["fine"]
+        sizes = meta["action"], meta["names"], meta["hidden"], meta.get("fine", ())
         made = cls(weights["scale"].numpy(), *sizes)
         made.load_state_dict(weights)
         if "worth" in parts:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daytwo.policies.config import ACTOR_NORM, CLIP, FINE, MIN_STD
+from daytwo.policies.config import ACTOR_NORM, CLIP, GAINS, MIN_STD
 from daytwo.policies.mlp import MLP, Tape
 
 LOG_STD = (-5.0, 1.0)  # range of the actor's log standard deviation
@@ -32,7 +32,7 @@ class Normalizer(nn.Module):
     def __init__(self, dim: int, fine: Sequence[int] = ()) -> None:
         super().__init__()
         self.fine = list(fine)
-        self.size = dim + len(FINE) * len(self.fine)  # of what comes out
+        self.size = dim + len(GAINS) * len(self.fine)  # of what comes out
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("var", torch.ones(dim))
         self.register_buffer("count", torch.zeros(()))
@@ -68,7 +68,7 @@ def finely(x: Tensor, fine: Sequence[int]) -> Tensor:
     if not fine:
         return x
     near = x[..., list(fine)]
-    return torch.cat([*(torch.tanh(gain * near) for gain in FINE), x], dim=-1)
+    return torch.cat([*(torch.tanh(gain * near) for gain in GAINS), x], dim=-1)
 
 
 class Actor(MLP):

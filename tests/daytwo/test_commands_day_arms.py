@@ -21,7 +21,7 @@ from daytwo.hardware.emulators.feetech import FeetechEmulator
 from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.emulators.servos import nominal
 from daytwo.hardware.governor import State
-from daytwo.hardware.guarded import GuardProcess
+from daytwo.hardware.guard_process import GuardProcess
 from daytwo.hardware.opening import open_arm
 from daytwo.keep import opened
 from daytwo.sim.arms import load_arm

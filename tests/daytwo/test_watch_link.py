@@ -14,7 +14,8 @@ import pytest
 
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.announced import Announcer, announced
-from daytwo.hardware.guarded import GuardedArm, GuardedScene, GuardProcess
+from daytwo.hardware.guard_process import GuardProcess
+from daytwo.hardware.guarded import GuardedArm, GuardedScene
 from daytwo.sim.arms import load_arm
 from daytwo.sim.tasks.base import Placement
 from daytwo.watch_link import News, Watcher

@@ -19,7 +19,9 @@ import numpy as np
 import pytest
 
 from daytwo.hardware.announced import Announcer
-from daytwo.hardware.guarded import GuardedArm, GuardedScene, GuardProcess, Link
+from daytwo.hardware.guard_process import GuardProcess
+from daytwo.hardware.guarded import GuardedArm, GuardedScene
+from daytwo.hardware.link import Link
 from daytwo.sim.arms import load_arm
 from daytwo.sim.tasks.base import Placement
 

@@ -30,7 +30,8 @@ from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.emulators.servos import nominal
 from daytwo.hardware.governor import Governor, State
 from daytwo.hardware.guard import Guard
-from daytwo.hardware.guarded import GuardedArm, GuardProcess
+from daytwo.hardware.guard_process import GuardProcess
+from daytwo.hardware.guarded import GuardedArm
 from daytwo.sim.arms import load_arm
 from daytwo.sim.kinematics import Chain
 from daytwo.sim.rates import Rates

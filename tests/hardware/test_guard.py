@@ -22,7 +22,9 @@ from daytwo.hardware.driver import Array, Health, Reading
 from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.governor import Governor, State
 from daytwo.hardware.guard import Guard
-from daytwo.hardware.guarded import GuardedArm, GuardedScene, GuardProcess, Link
+from daytwo.hardware.guard_process import GuardProcess
+from daytwo.hardware.guarded import GuardedArm, GuardedScene
+from daytwo.hardware.link import Link
 from daytwo.sim.arms import load_arm
 from daytwo.sim.tasks.base import Placement
 

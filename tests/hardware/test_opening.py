@@ -15,7 +15,8 @@ from daytwo.hardware.emulators.control import launched
 from daytwo.hardware.emulators.feetech import FeetechEmulator
 from daytwo.hardware.emulators.lag import LagArm
 from daytwo.hardware.governor import State
-from daytwo.hardware.guarded import GuardedArm, GuardProcess
+from daytwo.hardware.guard_process import GuardProcess
+from daytwo.hardware.guarded import GuardedArm
 from daytwo.hardware.opening import DRIVERS, brings_objects, open_arm
 from daytwo.sim.arms import load_arm
 from daytwo.sim.rates import Rates

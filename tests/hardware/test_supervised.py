@@ -15,7 +15,8 @@ import pytest
 
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.decisions import read_decisions
-from daytwo.hardware.guarded import START, GuardedArm, GuardProcess
+from daytwo.hardware.guard_process import START, GuardProcess
+from daytwo.hardware.guarded import GuardedArm
 from daytwo.hardware.supervised import Supervisor
 from daytwo.hardware.wire import REASON
 from daytwo.sim.arms import load_arm

@@ -15,7 +15,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
 from daytwo.errors import DriverError, InputError
-from daytwo.hardware.guarded import NEWS
+from daytwo.hardware.link import NEWS
 from daytwo.sim.arms import load_arm
 from daytwo_msgs.msg import ArmCommand, GovernorState
 from daytwo_msgs.srv import TakeArm

@@ -22,7 +22,8 @@ from daytwo.errors import DriverError, InputError
 from daytwo.hardware.driver import ArmDriver
 from daytwo.hardware.emulators.control import Control, launched
 from daytwo.hardware.governor import State
-from daytwo.hardware.guarded import GuardedArm, GuardProcess
+from daytwo.hardware.guard_process import GuardProcess
+from daytwo.hardware.guarded import GuardedArm
 from daytwo.hardware.opening import open_arm
 from daytwo.sim.arms import load_arm
 from daytwo_ros import ros2_control

@@ -16,7 +16,7 @@ from daytwo.errors import DriverError, InputError
 from daytwo.hardware.driver import ArmDriver, Array, Reading
 from daytwo.hardware.governed import SETTLE, STOP_TIME
 from daytwo.hardware.governor import GovernorConfig, State, moves
-from daytwo.hardware.guarded import ANSWER, NEWS
+from daytwo.hardware.link import ANSWER, NEWS
 from daytwo.sim.arms import Arm
 from daytwo_msgs.msg import ArmCommand, GovernorState
 from daytwo_msgs.srv import TakeArm

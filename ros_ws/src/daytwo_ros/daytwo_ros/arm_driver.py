@@ -27,8 +27,9 @@ from std_srvs.srv import Trigger
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.announced import Announcer
 from daytwo.hardware.governor import GovernorConfig, State
-from daytwo.hardware.guarded import NEWS, START, GuardProcess, Link
+from daytwo.hardware.guard_process import START, GuardProcess
 from daytwo.hardware.hurry import BETWEEN, go_first
+from daytwo.hardware.link import NEWS, Link
 from daytwo.hardware.opening import check_driver, check_settings
 from daytwo.hardware.supervised import Supervisor
 from daytwo.sim.arms import Arm, load_arm

@@ -9,7 +9,7 @@ from rclpy.node import Node
 
 from daytwo.errors import DriverError, InputError
 from daytwo.hardware.driver import Array
-from daytwo.hardware.guarded import NEWS, Link
+from daytwo.hardware.link import NEWS, Link
 from daytwo.hardware.wire import numbers
 from daytwo.sim.tasks.base import Placement
 from daytwo_ros.laid import Laid, Show
