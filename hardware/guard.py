@@ -48,6 +48,7 @@ from daytwo.sim.arms import load_arm
 from daytwo.sim.tasks.base import Placement
 
 REOPEN = 1.0  # [s] between attempts to reach an arm that went away
+FIRST = 0.5  # [s] at most until every joint is measured once, at the start
 ENDING = 2.0  # [s] at most to bring the arm to rest at the end
 
 
@@ -86,7 +87,7 @@ class Guard:
         """Connect, call `ready`, go on until `ending`; then bring the arm to rest and let go."""
         try:
             self.driver.connect()
-            self.governor.start(self.driver.read(), time.monotonic())
+            self.governor.start(self._first_reading(), time.monotonic())
             ready()
             period, due = self.governor.config.period, time.monotonic()
             while not ending():
@@ -96,6 +97,24 @@ class Guard:
             self._rest(due)
         finally:
             self._let_go()
+
+    def _first_reading(self) -> Reading:
+        """What is measured to start from: one late answer is no reason to give up an arm.
+
+        Raises:
+            DriverError: nothing was measured, or the arm is gone.
+        """
+        end = time.monotonic() + FIRST
+        while True:
+            try:
+                reading = self.driver.read()
+            except DriverError:
+                if not self.driver.connected or time.monotonic() >= end:
+                    raise
+            else:
+                if reading.valid.all() or time.monotonic() >= end:
+                    return reading  # the governor names who is missing
+            time.sleep(self.governor.config.period)
 
     def _rest(self, due: float) -> None:
         self.governor.stop("its process ends", latch=True)
@@ -295,7 +314,7 @@ class Guard:
         seen = scene.begin(q, Placement.named(request.placement))
         self._placement = _known(asdict(seen))
         if scene.places_arm:
-            self.governor.start(self.driver.read(), time.monotonic())
+            self.governor.start(self._first_reading(), time.monotonic())
         return {"placement": asdict(seen)}
 
 

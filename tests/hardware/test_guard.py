@@ -40,6 +40,7 @@ class Arm(LagArm):
         super().__init__(ARM)
         self.received: list[tuple[float, Array]] = []
         self.plugged = True
+        self.late = 0  # reads that bring nothing
         self.health: Health | None = None
 
     def connect(self) -> None:
@@ -51,6 +52,9 @@ class Arm(LagArm):
         if not self.plugged:
             self.disconnect()
             raise DriverError("unplugged")
+        if self.late:
+            self.late -= 1
+            raise DriverError("nobody answers")
         return replace(super().read(), health=self.health)
 
     def _send(self, command: Array) -> None:
@@ -61,8 +65,9 @@ class Arm(LagArm):
 class Rig:
     """A guard in a thread of the test's, and a client."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, late: int = 0) -> None:
         self.arm, self.path = Arm(), folder / "guard"
+        self.arm.late = late
         self.governor = Governor(ARM)
         self.end = threading.Event()
         ready = threading.Event()
@@ -110,6 +115,27 @@ def test_it_holds_follows_and_holds(rig: Rig) -> None:
     np.testing.assert_allclose(rig.client.read().q, HOME + 0.2 * WRIST, atol=0.01)
     np.testing.assert_allclose(rig.client.sent, [*(HOME + 0.2 * WRIST), 1.0], atol=1e-6)
     assert "no command" in rig.wait(State.HOLD)["reason"]
+
+
+def test_an_answer_that_comes_late_is_waited_for_at_the_start(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, late=10)
+    try:
+        assert rig.wait(State.HOLD)["reason"] == "started"
+    finally:
+        rig.close()
+
+
+def test_an_arm_that_never_answers_is_not_started(tmp_path: Path) -> None:
+    arm = Arm()
+    arm.late = 10**6
+    with (
+        DecisionLog(tmp_path / "log", ARM) as log,
+        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening,
+    ):
+        guard = Guard(arm, None, Governor(ARM), log, listening)
+        with pytest.raises(DriverError, match="nobody answers"):
+            guard.serve(lambda: True, lambda: pytest.fail("it is not ready"))
+    assert not arm.received and not arm.connected
 
 
 @pytest.mark.parametrize(
