@@ -136,6 +136,9 @@ class Textbook(_Page):
     fine: bool = Field(
         False, description="lengths and angles are seen finely, too, where millimetres decide"
     )
+    learner: dict[str, int | float] = Field(
+        {}, description="settings of the learner that are not the usual ones, by name"
+    )
     teacher: TeacherPage = TeacherPage()
     context: Ranges | None = Field(None, description="what a trial may hide")
     exam_context: Ranges | None = Field(None, description="likewise, beyond it, for adaptation")

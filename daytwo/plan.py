@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from pydantic import ValidationError
@@ -79,5 +79,18 @@ class Plan:
 def settings_for(textbook: Textbook, secret: int) -> LearnerConfig:
     """The learner's settings for a textbook, of whose observations only critics see the last
     `secret` elements.
+
+    Raises:
+        InputError: the textbook names a setting that there is not, or one out of its range.
     """
-    return LearnerConfig(secret=secret, fine=FINE if textbook.fine else ())
+    known = {field.name for field in fields(LearnerConfig)} - {"secret", "fine"}
+    if unknown := sorted(set(textbook.learner) - known):
+        raise InputError(
+            f"textbook {textbook.name}: learner: there is no setting '{unknown[0]}'; "
+            f"there are {', '.join(sorted(known))}"
+        )
+    fine = FINE if textbook.fine else ()
+    try:
+        return LearnerConfig(secret=secret, fine=fine, **textbook.learner)  # type: ignore[arg-type]
+    except InputError as error:
+        raise InputError(f"textbook {textbook.name}: learner: {error}") from error

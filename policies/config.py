@@ -42,7 +42,7 @@ class LearnerConfig:
     entropy_rate: float = 1e-3  # Adam learning rate of the entropy coefficient
     entropy: float = 0.002  # entropy coefficient at the start
     entropy_per_action: float = -1.5  # entropy aimed at, per action element [nat]
-    noise: float = 0.2  # standard deviation of the policy's actions at the start
+    noise: float = 0.2  # standard deviation of the policy's actions at the start, and at most
     q_weight: float = 1.0  # of the critics in the actor's loss, beside cloning what worked
     cloning: float = 2.0  # weight of cloning worked examples and own successes
     warm_updates: int = 1500  # cloning updates before practice, where there are worked examples

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from daytwo.policies.config import ACTOR_NORM, CLIP, GAINS, MIN_STD
 from daytwo.policies.mlp import MLP, Tape
 
-LOG_STD = (-5.0, 1.0)  # range of the actor's log standard deviation
+LEAST_LOG_STD = -5.0  # of the actor's log standard deviation
 
 
 class Normalizer(nn.Module):
@@ -78,12 +78,17 @@ class Actor(MLP):
     others before (Lyle et al., "Understanding plasticity in neural networks", 2023). Where a goal
     is near every input is small; a tenth added to the variance keeps noise small there too.
     The last `secret` elements of an observation are for critics alone; it sees the others.
+
+    The noise it starts with is the most it ever has. Cloning says nothing of noise, so that the
+    word of critics which know nothing yet would decide it alone, and Adam makes full steps of the
+    smallest gradients: noise of 0.1 grew to 0.7 within 100 updates, and precise skills were gone.
     """
 
     def __init__(
         self, obs_dim: int, action_dim: int, hidden: int, noise: float, secret: int = 0
     ) -> None:
         self.sees = obs_dim - secret
+        self.most = math.log(noise) if noise > 0 else LEAST_LOG_STD  # of the log standard deviation
         super().__init__((self.sees, hidden, hidden, 2 * action_dim), norm=ACTOR_NORM)
         with torch.no_grad():  # start with the same small noise in every state
             weight, bias = self.layers()[-1]
@@ -93,20 +98,20 @@ class Actor(MLP):
     def gaussian(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation before tanh, (b, a) each."""
         mean, log_std = self(obs[:, : self.sees])[0].chunk(2, dim=-1)
-        return mean, log_std.clamp(*LOG_STD)
+        return mean, log_std.clamp(LEAST_LOG_STD, self.most)
 
     def sample(self, obs: Tensor, noise: Tensor) -> Sample:
         """Actions from standard normal `noise` (b, a)."""
         tape = Tape()
         mean, raw = self(obs[:, : self.sees], tape)[0].chunk(2, dim=-1)
-        log_std = raw.clamp(*LOG_STD)
+        log_std = raw.clamp(LEAST_LOG_STD, self.most)
         spread = noise * log_std.exp()
         u = mean + spread
         # Of the Gaussian, less the logarithm of tanh's slope.
         terms = F.softplus(-2 * u).add_(u).mul_(2).sub_(log_std).addcmul_(noise, noise, value=-0.5)
         log_prob = terms.sum(-1) - u.shape[-1] * (2 * math.log(2) + 0.5 * math.log(2 * math.pi))
-        inside = (raw >= LOG_STD[0]) & (raw <= LOG_STD[1])
-        return Sample(torch.tanh(u), log_prob, torch.tanh(mean), spread, inside, tape)
+        beyond = torch.sign(raw - log_std)
+        return Sample(torch.tanh(u), log_prob, torch.tanh(mean), spread, beyond, tape)
 
     @torch.no_grad()
     def gradient(self, s: Sample, action: Tensor, log_prob: Tensor, mean: Tensor) -> None:
@@ -116,7 +121,8 @@ class Actor(MLP):
         lp = log_prob.unsqueeze(-1)
         by_u = action * (1 - s.action**2) + 2 * lp * s.action
         by_mean = by_u + mean
-        by_log_std = (by_u * s.spread - lp) * s.inside
+        by_log_std = by_u * s.spread - lp
+        by_log_std = by_log_std.where(by_log_std * s.beyond >= 0, 0.0)  # at a limit only back
         self.weight_gradient(s.tape, torch.cat([by_mean, by_log_std], dim=-1).unsqueeze(0))
 
 
@@ -127,7 +133,7 @@ class Sample(NamedTuple):
     log_prob: Tensor  # (b,)
     mean_action: Tensor  # (b, a), the mean's action
     spread: Tensor  # (b, a), noise before tanh
-    inside: Tensor  # (b, a), where the standard deviation is not at its limits
+    beyond: Tensor  # (b, a), 1 where the standard deviation is above its range, -1 below, else 0
     tape: Tape
 
 

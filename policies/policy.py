@@ -25,7 +25,7 @@ class LearnerPolicy(BasePolicy):
         observation_space: one-dimensional Box.
         action_space: one-dimensional, bounded Box; actions inside are in [-1, 1].
         hidden: units of each hidden layer.
-        noise: standard deviation of the actions at the start.
+        noise: standard deviation of the actions at the start, and at most.
         secret: last elements of an observation that only critics see.
         fine: elements that are seen finely, too.
     """

@@ -5,7 +5,7 @@ import pytest
 
 from daytwo.curricula.textbook import Budget, load_textbook
 from daytwo.errors import InputError
-from daytwo.plan import Plan
+from daytwo.plan import Plan, settings_for
 
 PLAN = Plan(load_textbook("first_steps"), "panda", seed=3, minutes=5.0)
 
@@ -34,3 +34,29 @@ def test_only_the_time_may_change_when_a_run_goes_on() -> None:
     ):
         with pytest.raises(InputError, match=said):
             replace(PLAN, **change).must_continue(PLAN)
+
+
+def test_a_textbook_may_set_the_learner() -> None:
+    book = PLAN.textbook.model_copy(update={"learner": {"warm_updates": 7, "noise": 0.05}})
+    config = settings_for(book, secret=3)
+    assert (config.warm_updates, config.noise, config.secret) == (7, 0.05, 3)
+    assert config.cloning == settings_for(PLAN.textbook, 3).cloning
+
+
+@pytest.mark.parametrize(
+    ("learner", "said"),
+    [
+        ({"colour": 1}, "learner: there is no setting 'colour'; there are .*noise"),
+        ({"secret": 1}, "no setting 'secret'"),
+        ({"noise": -1.0}, "first_steps: learner: noise must not be negative"),
+        ({"warm_updates": 0.5}, "learner: warm_updates must be a whole number"),
+    ],
+)
+def test_a_wrong_setting_of_the_learner_is_named(learner: dict, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        settings_for(PLAN.textbook.model_copy(update={"learner": learner}), secret=0)
+
+
+def test_every_textbooks_settings_are_possible() -> None:
+    for name in ("first_steps", "tabletop"):
+        settings_for(load_textbook(name), secret=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from inward import gaussian
 
 from daytwo.policies.mlp import MLP, Tape
 from daytwo.policies.networks import Actor, Critics
@@ -70,30 +71,44 @@ def test_autograd_works_too() -> None:
 def test_actors_gradient_is_autograds() -> None:
     actor = Actor(OBS, ACTION, 16, noise=0.3).double()
     with torch.no_grad():  # standard deviations that differ, some of them at their limits
-        actor.layers()[-1][0].mul_(3).add_(rand(1, 16, 2 * ACTION))
+        actor.layers()[-1][0].mul_(3).add_(3 * rand(1, 16, 2 * ACTION))
     obs, noise = 3 * rand(64, OBS), rand(64, ACTION)
     by_action, by_log_prob, by_mean = rand(64, ACTION), rand(64), rand(64, ACTION)
 
-    mean, log_std = actor.gaussian(obs)
-    gaussian = torch.distributions.Normal(mean, log_std.exp())
+    mean, log_std = gaussian(actor, obs)
+    density = torch.distributions.Normal(mean, log_std.exp())
     u = mean + noise * log_std.exp()
     action, mean_action = torch.tanh(u), torch.tanh(mean)
     slope = 2 * (torch.log(torch.tensor(2.0)) - u - torch.nn.functional.softplus(-2 * u))
-    log_prob = (gaussian.log_prob(u) - slope).sum(-1)
+    log_prob = (density.log_prob(u) - slope).sum(-1)
     # The density is a function of the draw too, so its gradient counts through both.
     loss = (action * by_action).sum() + (log_prob * by_log_prob).sum()
     expected = torch.autograd.grad(loss + (mean * by_mean).sum(), actor.flat)[0]
 
     with torch.no_grad():
         sample = actor.sample(obs, noise)
-    assert not sample.inside.all()
-    assert sample.inside.any()
+    assert set(sample.beyond.unique().tolist()) == {-1.0, 0.0, 1.0}
+    close(actor.gaussian(obs)[1], log_std)
     torch.testing.assert_close(sample.log_prob, log_prob, rtol=1e-6, atol=1e-6)
     close(sample.action, action)
     close(sample.mean_action, mean_action)
     actor.gradient(sample, by_action, by_log_prob, by_mean)
     assert actor.flat.grad is not None
-    torch.testing.assert_close(actor.flat.grad, expected, rtol=1e-8, atol=1e-9)
+    torch.testing.assert_close(actor.flat.grad, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_noise_never_exceeds_what_it_starts_with_and_can_shrink() -> None:
+    actor, obs = Actor(OBS, ACTION, 16, noise=0.1), torch.randn(64, OBS)
+    optimizer = torch.optim.Adam(actor.parameters(), lr=1e-3)
+    for by_log_prob, shrunk in ((1e-6, False), (-1e-6, True)):  # more noise asked for, then less
+        for _ in range(200):
+            sample = actor.sample(obs, torch.zeros(64, ACTION))
+            nothing = torch.zeros(64, ACTION)
+            actor.gradient(sample, nothing, torch.full((64,), by_log_prob), nothing)
+            optimizer.step()
+        std = actor.gaussian(obs)[1].exp()
+        assert (std <= 0.1 * (1 + 1e-6)).all()
+        assert bool((std < 0.09).any()) == shrunk
 
 
 def test_critics_differ_and_share_their_input() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from inward import gaussian
 from point_env import PointEnv, show
 from torch import Tensor
 from torch.nn import functional as F
@@ -23,7 +24,7 @@ CONFIG = LearnerConfig(
 
 
 def sample(actor: Actor, obs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    mean, log_std = actor.gaussian(obs)
+    mean, log_std = gaussian(actor, obs)
     u = mean + noise * log_std.exp()
     log_prob = torch.distributions.Normal(mean, log_std.exp()).log_prob(u)
     log_prob = log_prob - torch.log(4 * torch.sigmoid(2 * u) * torch.sigmoid(-2 * u))
