@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from daytwo.curricula.attempts import Act, Policy, by
-from daytwo.policies.estimator import Estimator
+from daytwo.policies.estimator import STRIDE, Estimator
 from daytwo.sim.believed import PRIOR, SUREST
 from daytwo.sim.observation import uncorrected
 from daytwo.sim.world import StepResult, World
@@ -36,6 +36,10 @@ class Believing:
         self._fresh = np.ones(n, dtype=bool)
         if estimator is not None:
             self._state = torch.zeros(1, n, estimator.hidden)
+            self._stretch = torch.zeros(n, STRIDE, estimator.features)
+            self._filled = np.zeros(n, dtype=np.int64)  # steps of it that were felt
+            names = len(estimator.names)
+            self._mean, self._spread = np.zeros((n, names)), np.full((n, names), PRIOR)
         self._probed = np.zeros(n, dtype=bool)  # whose latest stretch was a probe
         self.felt = torch.zeros(0)  # features (n, f) of the latest step
 
@@ -50,15 +54,19 @@ class Believing:
         """Actions (n, a) for observations (n, o)."""
         if not self._in_trial and len(ids := np.flatnonzero(world.steps == 0)):
             self._begin(world, ids, ids)
+            observation = world.observe()
         if self.mode in ("carried", "wiped"):
             self._estimate(world, observation)
         return self.policy.predict(world.observe(), deterministic=True)[0]
 
     def _begin(self, world: World, ids: NDArray[np.int64], anew: NDArray[np.int64]) -> None:
         self._fresh[ids] = True
-        if self.estimator is not None:
-            self._state[:, anew] = 0.0
         assert world.believed is not None
+        if self.estimator is not None:
+            self._conclude(world, np.setdiff1d(ids[self._filled[ids] > 0], anew))
+            self._state[:, anew], self._mean[anew], self._spread[anew] = 0.0, 0.0, PRIOR
+            self._stretch[anew], self._filled[anew] = 0.0, 0
+            world.believe(ids, self._mean[ids], self._spread[ids])
         if self.mode == "oracle":
             truth = world.believed.scaled(world.context.take(ids))
             world.believe(ids, truth, np.full_like(truth, SUREST))
@@ -72,9 +80,23 @@ class Believing:
         told = uncorrected(observation, world.correction)
         self.felt = self.estimator.felt(told, world.took, self._fresh)
         self._fresh = np.zeros_like(self._fresh)
-        mean, log_spread, self._state = self.estimator(self.felt[:, None], self._state)
-        spread = np.maximum(log_spread[:, 0].exp().numpy(), SUREST)
-        world.believe(np.arange(world.n), mean[:, 0].numpy(), spread)
+        everyone = np.arange(world.n)
+        self._stretch[everyone, self._filled] = self.felt
+        self._filled += 1
+        self._conclude(world, everyone[self._filled == STRIDE])
+
+    @torch.no_grad()
+    def _conclude(self, world: World, ids: NDArray[np.int64]) -> None:
+        """Arms `ids` (k,) draw from the stretch they felt what is to be believed."""
+        assert self.estimator is not None
+        if len(ids) == 0:
+            return
+        felt, state = self._stretch[ids][:, None], self._state[:, ids]
+        mean, log_spread, self._state[:, ids] = self.estimator(felt, state)
+        self._mean[ids] = mean[:, 0].numpy()
+        self._spread[ids] = np.maximum(log_spread[:, 0].exp().numpy(), SUREST)
+        self._stretch[ids], self._filled[ids] = 0.0, 0
+        world.believe(ids, self._mean[ids], self._spread[ids])
 
 
 def acting(policy: Policy, estimator: Estimator | None, n: int) -> Act:

@@ -2,7 +2,8 @@
 
 Learnt by likelihood from the policy's own trials, where the truth is known (Humplik et al., "Meta
 reinforcement learning as task inference", 2019). It looks at what is told as it is told, whatever
-is believed of it already.
+is believed of it already, and at a few steps at once: they show how an arm answers, and a trial is
+then short enough to learn from as a whole.
 """
 
 from __future__ import annotations
@@ -22,11 +23,15 @@ from daytwo.policies.config import CLIP, GAINS
 from daytwo.policies.networks import finely
 from daytwo.policies.probing import Worth
 
+STRIDE = 5  # steps from one belief to the next, a quarter of a second
 SURE, UNSURE = math.log(0.02), math.log(1.0)  # range of the logarithm of a spread
 
 
 class Estimator(nn.Module):
     """A gated recurrent unit from felt steps to the mean and spread of c hidden conditions.
+
+    It takes a stretch of `STRIDE` steps at a time. A stretch ends with its attempt, too; of steps
+    that are missing then nothing is felt.
 
     Args:
         scale: typical size (o,) of each observation element, by which it is divided.
@@ -53,7 +58,7 @@ class Estimator(nn.Module):
         self.worth: Worth | None = None  # what probes are worth to it, where that was measured
         self.features = len(size) + action + 1
         self.fine = list(fine)
-        self.enter = nn.Linear(self.features + len(GAINS) * len(self.fine), hidden)
+        self.enter = nn.Linear(STRIDE * (self.features + len(GAINS) * len(self.fine)), hidden)
         self.gru = nn.GRU(hidden, hidden, batch_first=True)
         self.leave = nn.Linear(hidden, 2 * len(self.names))
         with torch.no_grad():  # at first it says what is known of anything: -1 to 1
@@ -62,13 +67,13 @@ class Estimator(nn.Module):
             self.leave.bias[len(self.names) :] = -0.5 * math.log(3.0)
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Means and logarithms of spreads (b, t, c) after each step, and the state (1, b, hidden).
+        """Means and logarithms of spreads (b, t, c) after each stretch, and the state (1, b, hidden).
 
         Args:
-            x: features (b, t, f) as `felt` makes them.
+            x: stretches (b, t, STRIDE, f) of features as `felt` makes them.
             state: from where to go on; None: nothing was felt yet.
         """
-        h, state = self.gru(torch.relu(self.enter(finely(x, self.fine))), state)
+        h, state = self.gru(torch.relu(self.enter(finely(x, self.fine).flatten(2))), state)
         mean, log_spread = self.leave(h).chunk(2, dim=-1)
         return mean, log_spread.clamp(SURE, UNSURE), state
 
@@ -94,7 +99,12 @@ class Estimator(nn.Module):
         weights = {k: torch.from_numpy(v) for k, v in parts["estimator"].items()}
         sizes = meta["action"], meta["names"], meta["hidden"], meta.get("fine", ())
         made = cls(weights["scale"].numpy(), *sizes)
-        made.load_state_dict(weights)
+        try:
+            made.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InputError(
+                f"checkpoint {path}: its estimator was made by another version of daytwo; study anew"
+            ) from error
         if "worth" in parts:
             made.worth = Worth.of(parts["worth"], meta["worth"])
         return made
@@ -111,6 +121,26 @@ class Estimator(nn.Module):
         return torch.cat(parts, dim=1)
 
 
+def stretches(
+    x: NDArray[np.float32], length: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Trials (m, t, f), of which the first `length` (m,) steps count, in stretches (m, n, STRIDE,
+    f); and how many of these count, (m,). A step whose last feature says that an attempt has just
+    begun begins a stretch.
+    """
+    m, t, f = x.shape
+    step = np.arange(t)
+    live = step < length[:, None]
+    begun = np.maximum.accumulate(np.where(x[..., -1] > 0.5, step, 0), axis=1)
+    at = (step - begun) % STRIDE
+    which = np.cumsum((at == 0) & live, axis=1) - 1
+    count = which.max(axis=1, initial=-1) + 1
+    out = np.zeros((m, int(count.max(initial=0)), STRIDE, f), dtype=np.float32)
+    trial, now = np.nonzero(live)
+    out[trial, which[trial, now], at[trial, now]] = x[trial, now]
+    return out, count
+
+
 def negative_log_likelihood(mean: Tensor, log_spread: Tensor, truth: Tensor) -> Tensor:
     """Of a Gaussian, up to a constant, elementwise."""
     return log_spread + 0.5 * ((truth - mean) * (-log_spread).exp()) ** 2
@@ -123,7 +153,7 @@ def fit(
     truth: ArrayLike,
     updates: int,
     seed: int = 0,
-    batch: int = 48,
+    batch: int = 64,
     rate: float = 2e-3,
 ) -> float:
     """Move the estimator towards what was true in m trials; its loss over the last tenth.
@@ -151,10 +181,10 @@ def fit(
     losses: list[float] = []
     for _ in range(updates):
         rows = np.sort(rng.choice(len(x), size=min(batch, len(x)), replace=False))
-        longest = int(length[rows].max())
-        mean, log_spread, _ = estimator(torch.from_numpy(x[rows, :longest]))
+        felt, count = stretches(x[rows, : length[rows].max()], length[rows])
+        mean, log_spread, _ = estimator(torch.from_numpy(felt))
         off = negative_log_likelihood(mean, log_spread, truth[rows, None])
-        counts = torch.from_numpy(np.arange(longest) < length[rows, None])
+        counts = torch.from_numpy(np.arange(felt.shape[1]) < count[:, None])
         loss = off.mean(-1)[counts].mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

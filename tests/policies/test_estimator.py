@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from daytwo.errors import InputError
-from daytwo.policies.estimator import Estimator, fit, negative_log_likelihood
+from daytwo.policies.estimator import STRIDE, Estimator, fit, negative_log_likelihood, stretches
 
 NAMES = ("shown", "never_shown")
 
@@ -34,15 +35,15 @@ def taught() -> Estimator:
 
 def test_at_first_it_expects_anything() -> None:
     estimator = Estimator(np.ones(3), 1, NAMES)
-    mean, log_spread, _ = estimator(torch.zeros(1, 1, 5))
+    mean, log_spread, _ = estimator(torch.zeros(1, 1, STRIDE, 5))
     assert mean.abs().max() < 0.1
     np.testing.assert_allclose(log_spread.exp().detach(), 1 / np.sqrt(3), atol=0.06)
 
 
 def test_it_gets_surer_of_what_is_shown_and_of_nothing_else(taught: Estimator) -> None:
-    x, _, truth = felt(300, seed=1)
+    x, length, truth = felt(300, seed=1)
     with torch.no_grad():
-        mean, log_spread, _ = taught(torch.from_numpy(x))
+        mean, log_spread, _ = taught(torch.from_numpy(stretches(x, length)[0]))
     spread = log_spread.exp().numpy()
     assert spread[:, -1, 0].mean() < 0.6 * spread[:, 0, 0].mean()
     assert spread[:, -1, 0].mean() < 0.2
@@ -51,8 +52,8 @@ def test_it_gets_surer_of_what_is_shown_and_of_nothing_else(taught: Estimator) -
     assert (np.abs(off[:, 0]) < 1.96).mean() == pytest.approx(0.95, abs=0.06)
 
 
-def test_step_by_step_it_believes_the_same(taught: Estimator) -> None:
-    x = torch.from_numpy(felt(4, seed=2)[0])
+def test_stretch_by_stretch_it_believes_the_same(taught: Estimator) -> None:
+    x = torch.from_numpy(stretches(*felt(4, seed=2)[:2])[0])
     with torch.no_grad():
         whole = taught(x)[0]
         state, each = None, []
@@ -60,6 +61,25 @@ def test_step_by_step_it_believes_the_same(taught: Estimator) -> None:
             mean, _, state = taught(x[:, t : t + 1], state)
             each.append(mean)
     np.testing.assert_allclose(torch.cat(each, dim=1), whole, atol=1e-5)
+
+
+def test_stretches_begin_with_attempts_and_hold_every_step_once() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(1, 2, (20, 30, 3)).astype(np.float32)
+    length = rng.integers(0, 31, 20)
+    x[..., -1] = rng.random((20, 30)) < 0.2
+    found, count = stretches(x, length)
+    for i, steps in enumerate(length):
+        trial, expected = x[i, :steps], []
+        for k, row in enumerate(trial):
+            if k == 0 or row[-1] or len(expected[-1]) == STRIDE:
+                expected.append([])
+            expected[-1].append(row)
+        assert count[i] == len(expected)
+        for mine, theirs in zip(found[i], expected, strict=False):
+            np.testing.assert_array_equal(mine[: len(theirs)], theirs)
+            assert (mine[len(theirs) :] == 0).all(), "of missing steps nothing is felt"
+        assert (found[i, count[i] :] == 0).all()
 
 
 def test_steps_beyond_a_trials_length_say_nothing() -> None:
@@ -87,6 +107,14 @@ def test_what_is_not_finite_is_refused(which: str) -> None:
         assert torch.equal(value, before[name])
 
 
+def test_one_of_another_version_is_named(tmp_path: Path) -> None:
+    estimator = Estimator(np.ones(3), 1, NAMES, hidden=8)
+    estimator.enter = torch.nn.Linear(5, 8)  # as when it felt one step at a time
+    estimator.save(tmp_path / "old")
+    with pytest.raises(InputError, match=r"old: .* another version of daytwo"):
+        Estimator.load(tmp_path / "old")
+
+
 def test_the_likelihood_is_best_at_the_truth() -> None:
     truth = torch.tensor(0.3)
     at = [negative_log_likelihood(torch.tensor(m), torch.tensor(-1.0), truth) for m in (0.1, 0.3)]
@@ -96,7 +124,7 @@ def test_the_likelihood_is_best_at_the_truth() -> None:
 def test_a_step_takes_less_than_a_millisecond() -> None:
     """On one thread; the fastest of many, since other work may be under way."""
     estimator = Estimator(np.ones(42), 5, [f"c{i}" for i in range(15)])
-    x, state, took = torch.zeros(1, 1, estimator.features), None, []
+    x, state, took = torch.zeros(1, 1, STRIDE, estimator.features), None, []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
