@@ -41,7 +41,8 @@ class ActingPolicy:
             self._low, self._high = (np.array(space[k], np.float32) for k in ("low", "high"))
             self._mean = np.asarray(policy["scale.mean"], np.float32)
             std = np.sqrt(np.asarray(policy["scale.var"], np.float32))
-            flat, hidden = np.asarray(policy["actor.flat"], np.float32), meta["config"]["hidden"]
+            averaged = policy.get("steady.flat", policy["actor.flat"])  # older ones had none
+            flat, hidden = np.asarray(averaged, np.float32), meta["config"]["hidden"]
             secret = meta["config"].get("secret", 0)
             self._fine = list(meta["config"].get("fine", ()))
         except (KeyError, TypeError) as error:

@@ -20,6 +20,7 @@ from daytwo.memory.replay import Layout, Replay, Successes
 from daytwo.policies.cloning import cloning_loss
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.mlp import Tape
+from daytwo.policies.networks import average
 from daytwo.policies.policy import LearnerPolicy
 from daytwo.policies.resume import OPTIMIZERS
 
@@ -58,6 +59,7 @@ class ActorCritic(SAC):
         self.fresh_optimizers()
         self.rng = torch.Generator(device=self.device).manual_seed(self.seed or 0)
         self.n_updates = 0  # updates of all kinds
+        self.averaged = 0  # of these, in the average of the actor's weights
         self.cloned = 0  # of these, at the end of the last cloning: the critics mature from there
         self.uncloned = 0  # cloning updates that worked examples taken in are still due
         self.curves: dict[str, Tensor] = {}  # of the latest update, for the log
@@ -76,13 +78,20 @@ class ActorCritic(SAC):
     @torch.no_grad()
     def act(self, obs: Tensor) -> Tensor:
         """The policy's actions (k, a) in [-1, 1] for observations (k, o), without noise."""
-        return torch.tanh(self.policy.actor.gaussian(self.policy.scale(obs))[0])
+        return torch.tanh(self.policy.steady.gaussian(self.policy.scale(obs))[0])
+
+    def _average(self) -> None:
+        """Take the latest weights of the actor into its average."""
+        self.averaged += 1
+        average(self.policy.steady.flat, self.policy.actor.flat, self.averaged)
 
     def imitate(self, updates: int) -> None:
         """Clone the worked examples, and what is to be kept of the past, before practice."""
         self.actor_optimizer.param_groups[0]["lr"] = self.config.warm_rate
         n_past = self._n_past()
         n_good = self.config.batch_size - n_past
+        if updates:
+            self.averaged = 0  # what it was before knows nothing of what is shown now
         for _ in range(updates):
             obs, shown, *_ = self.layout.split(self.successes.sample(n_good, self.rng))
             if n_past:
@@ -90,6 +99,7 @@ class ActorCritic(SAC):
                 obs, shown = torch.cat([obs, old[:, : self.layout.obs]]), torch.cat([shown, keep])
             mean, _ = self.policy.actor.gaussian(self.policy.scale(obs))
             self._descend(self.actor_optimizer, cloning_loss(mean, shown))
+            self._average()
         self.actor_optimizer.param_groups[0]["lr"] = self.config.actor_rate
         self.n_updates += updates
         if updates:
@@ -147,6 +157,7 @@ class ActorCritic(SAC):
             by_mean[past] = 2 * config.anchor / n_past * (tried.mean_action[past] - keep)
         policy.actor.gradient(tried, by_action, by_log_prob, by_mean)
         self.actor_optimizer.step()
+        self._average()
 
         # Entropy coefficient: -log_ent_coef * mean(log_prob + target_entropy).
         self.log_ent_coef.grad = -(tried.log_prob[:today].mean() + self.target_entropy)

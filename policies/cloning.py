@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from daytwo.errors import InputError
 from daytwo.memory.episodes import Demonstrations, Episode, check_layout, load_episodes
 from daytwo.policies.config import LearnerConfig
+from daytwo.policies.networks import average
 from daytwo.policies.policy import LearnerPolicy
 
 
@@ -75,11 +76,12 @@ def clone(
     else:
         policy.scale.fix(torch.as_tensor(np.asarray(scale, dtype=np.float32)))
     optimizer = torch.optim.Adam(policy.actor.parameters(), lr=config.warm_rate, fused=True)
-    for _ in range(updates):
+    for k in range(1, updates + 1):
         batch = torch.randint(len(obs), (config.batch_size,), generator=generator)
         mean, _ = policy.actor.gaussian(policy.scale(obs[batch]))
         loss = cloning_loss(mean, shown[batch])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        average(policy.steady.flat, policy.actor.flat, k)
     return policy

@@ -67,7 +67,7 @@ class Estimator(nn.Module):
             self.leave.bias[len(self.names) :] = -0.5 * math.log(3.0)
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Means and logarithms of spreads (b, t, c) after each stretch, and the state (1, b, hidden).
+        """Means and logarithms of spreads (b, t, c) after each stretch; state (1, b, hidden).
 
         Args:
             x: stretches (b, t, STRIDE, f) of features as `felt` makes them.
@@ -103,7 +103,7 @@ class Estimator(nn.Module):
             made.load_state_dict(weights)
         except RuntimeError as error:
             raise InputError(
-                f"checkpoint {path}: its estimator was made by another version of daytwo; study anew"
+                f"checkpoint {path}: its estimator is of another version of daytwo; study anew"
             ) from error
         if "worth" in parts:
             made.worth = Worth.of(parts["worth"], meta["worth"])

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from daytwo.policies.config import ACTOR_NORM, CLIP, GAINS, MIN_STD
 from daytwo.policies.mlp import MLP, Tape
 
+AVERAGED = 2000  # updates, the latest at most, whose weights are averaged
 LEAST_LOG_STD = -5.0  # of the actor's log standard deviation
 
 
@@ -124,6 +125,17 @@ class Actor(MLP):
         by_log_std = by_u * s.spread - lp
         by_log_std = by_log_std.where(by_log_std * s.beyond >= 0, 0.0)  # at a limit only back
         self.weight_gradient(s.tape, torch.cat([by_mean, by_log_std], dim=-1).unsqueeze(0))
+
+
+@torch.no_grad()
+def average(steady: Tensor, flat: Tensor, k: int) -> None:
+    """Move the average of weights (n,) on by those of update k, counted from 1.
+
+    Of about the last ninth of all updates, and of `AVERAGED` at most. Each update makes a policy a
+    little better at what it has just seen and worse at the rest; averaged, these cancel (Polyak and
+    Juditsky, 1992; Shamir and Zhang, ICML 2013, for the weights).
+    """
+    steady.lerp_(flat, max(1.0 / AVERAGED, 9.0 / (k + 8.0)))
 
 
 class Sample(NamedTuple):

@@ -19,7 +19,7 @@ from daytwo.policies.networks import Actor, Critics, Normalizer
 
 
 class LearnerPolicy(BasePolicy):
-    """Actor, critics, target critics and observation scale.
+    """Actor, its average over updates, critics, target critics and observation scale.
 
     Args:
         observation_space: one-dimensional Box.
@@ -44,6 +44,7 @@ class LearnerPolicy(BasePolicy):
         obs, action = observation_space.shape[0], action_space.shape[0]
         self.scale = Normalizer(obs, fine)
         self.actor = Actor(self.scale.size, action, hidden, noise, secret)
+        self.steady = deepcopy(self.actor).requires_grad_(False)  # averaged: what acts
         self.critic = Critics(self.scale.size, action, hidden)
         self.critic_target = deepcopy(self.critic).requires_grad_(False)
 
@@ -64,9 +65,10 @@ class LearnerPolicy(BasePolicy):
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         """Actions (n, a) in [-1, 1]; exploration draws from torch's global generator."""
         assert isinstance(observation, Tensor)
-        mean, log_std = self.actor.gaussian(self.scale(observation.float()))
+        obs = self.scale(observation.float())
         if deterministic:
-            return torch.tanh(mean)
+            return torch.tanh(self.steady.gaussian(obs)[0])
+        mean, log_std = self.actor.gaussian(obs)
         return torch.tanh(mean + torch.randn_like(mean) * log_std.exp())
 
 

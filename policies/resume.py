@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 L = TypeVar("L", bound="Learner")
 Part = dict[str, NDArray[Any]]
-COUNTERS = ("num_timesteps", "n_updates", "cloned", "uncloned", "_episode_num", "_total_timesteps")
+COUNTERS = (
+    "num_timesteps",
+    "n_updates",
+    "averaged",
+    "cloned",
+    "uncloned",
+    "_episode_num",
+    "_total_timesteps",
+)
 REPLAY = ("practice", "successes", "past")
 OPTIMIZERS = ("actor_optimizer", "critic_optimizer", "ent_coef_optimizer")
 
@@ -117,6 +125,7 @@ def restore(
     entropy = parts["policy"].pop("log_ent_coef")
     with torch.no_grad():
         learner.log_ent_coef.copy_(torch.tensor(entropy))
+    parts["policy"].setdefault("steady.flat", parts["policy"]["actor.flat"])  # older ones
     learner.policy.load_state_dict(_tensors(parts["policy"]))
     for name in OPTIMIZERS:
         _load_optimizer(getattr(learner, name), parts[name])

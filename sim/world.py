@@ -96,6 +96,7 @@ class World:
         self.task = np.zeros(n, dtype=np.int64)
         self.difficulty = np.zeros(n)
         self.steps = np.zeros(n, dtype=np.int64)  # control steps since the reset
+        self._obs = np.zeros((n, OBS_DIM), dtype=np.float32)  # the latest
         self.diverged = 0  # simulations whose physics went astray so far
         self.state = State.zeros(n)
         self._q_command = np.tile(self.chain.home, (n, 1))
@@ -241,9 +242,7 @@ class World:
         potential[terminated] = 0.0
         reward = success + SHAPING * (DISCOUNT * potential - self._potential)
         self._potential = potential
-        obs = self.observe()
-        obs[astray] = self._obs[astray]  # the last that was sane
-        self._obs = obs
+        self._obs = obs = self.observe()
         self.took = clipped.astype(np.float32)
         reward = reward.astype(np.float32)
         return StepResult(obs, reward, terminated, truncated, success, self.took.copy())
@@ -259,6 +258,8 @@ class World:
                 state, p_object=state.p_object + noise[:, 1:], p_goal=state.p_goal + noise[:, 0]
             )
         obs = observe(state, self.descriptors[self.task], left)
+        astray = self.engine.astray()
+        obs[astray] = self._obs[astray, :OBS_DIM]  # the last that was sane
         if self.believed is None:
             return obs
         return np.concatenate([obs, self.believed.columns(self.context)], axis=1)

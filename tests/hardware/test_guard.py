@@ -135,7 +135,8 @@ def test_an_arm_that_never_answers_is_not_started(tmp_path: Path) -> None:
         guard = Guard(arm, None, Governor(ARM), log, listening)
         with pytest.raises(DriverError, match="nobody answers"):
             guard.serve(lambda: True, lambda: pytest.fail("it is not ready"))
-    assert not arm.received and not arm.connected
+    assert not arm.received
+    assert not arm.connected
 
 
 @pytest.mark.parametrize(

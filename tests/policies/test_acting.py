@@ -71,7 +71,7 @@ def test_what_holds_no_policy_is_refused(learner: Learner) -> None:
     parts, meta = snapped(learner)
     with pytest.raises(InputError, match=r"^version 3: holds no whole policy"):
         ActingPolicy({}, meta, "version 3")
-    parts["policy"]["actor.flat"] = parts["policy"]["actor.flat"][:-1]
+    parts["policy"]["steady.flat"] = parts["policy"]["steady.flat"][:-1]
     with pytest.raises(InputError, match=r"weights; .* fit its spaces"):
         ActingPolicy(parts, meta)
 

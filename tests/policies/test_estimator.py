@@ -111,7 +111,7 @@ def test_one_of_another_version_is_named(tmp_path: Path) -> None:
     estimator = Estimator(np.ones(3), 1, NAMES, hidden=8)
     estimator.enter = torch.nn.Linear(5, 8)  # as when it felt one step at a time
     estimator.save(tmp_path / "old")
-    with pytest.raises(InputError, match=r"old: .* another version of daytwo"):
+    with pytest.raises(InputError, match=r"old: .* of another version of daytwo"):
         Estimator.load(tmp_path / "old")
 
 

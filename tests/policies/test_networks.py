@@ -1,9 +1,10 @@
-"""The observation scale: running, or fixed for good."""
+"""The observation scale: running, or fixed for good; and the average of weights that acts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,8 @@ from point_env import PointEnv, show
 
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
-from daytwo.policies.networks import CLIP, Normalizer
+from daytwo.policies.networks import AVERAGED, CLIP, Normalizer, average
+from daytwo.policies.policy import LearnerPolicy
 
 TINY = LearnerConfig(
     hidden=16, batch_size=32, practice_size=500, success_size=200, start_after=50, warm_updates=20
@@ -89,3 +91,27 @@ def test_what_is_seen_finely_tells_small_things_apart_and_not_far_ones() -> None
     assert fine[1] - fine[0] > 0.3
     assert fine[0] - fine[2] > 0.3
     assert abs(fine[4] - fine[3]) < 1e-3
+
+
+def test_the_average_forgets_all_but_the_last_ninth() -> None:
+    steady, k = torch.zeros(1), 1000
+    for i in range(1, k + 1):
+        average(steady, torch.tensor([float(i <= k // 2)]), i)
+    assert steady.item() < 0.003, "the first half counts for nothing"
+    for i in range(k + 1, 60_000):
+        average(steady, torch.tensor([float(i >= 50_000)]), i)
+    assert steady.item() == pytest.approx(1 - np.exp(-10_000 / AVERAGED), abs=1e-3)
+
+
+def test_what_acts_is_the_average_and_what_explores_is_the_latest() -> None:
+    space = gym.spaces.Box(-1.0, 1.0, (3,))
+    policy = LearnerPolicy(space, space, hidden=8, noise=1e-9)
+    obs = np.ones((2, 3), dtype=np.float32)
+    before = policy.predict(obs, deterministic=True)[0]
+    with torch.no_grad():
+        policy.actor.flat.add_(1.0)
+    np.testing.assert_array_equal(policy.predict(obs, deterministic=True)[0], before)
+    assert np.abs(policy.predict(obs, deterministic=False)[0] - before).max() > 1e-3
+    average(policy.steady.flat, policy.actor.flat, 1)
+    now = policy.predict(obs, deterministic=True)[0]
+    np.testing.assert_allclose(now, policy.predict(obs, deterministic=False)[0], atol=1e-6)

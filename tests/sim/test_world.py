@@ -115,6 +115,11 @@ def test_diverged_physics_is_counted_and_ends_the_attempt() -> None:
     assert not result.success.any()
     assert np.isfinite(result.obs).all()
     assert np.isfinite(result.reward).all()
+    for _ in range(2):  # nobody resets it: it may wait for a trial
+        assert np.isfinite(world.observe()).all()
+        assert np.isfinite(world.step(np.zeros((4, 5))).obs).all()
+    world.reset(2, 0, 0.5, 4)
+    assert not world.step(np.zeros((4, 5))).truncated.any()
 
 
 def test_an_offset_is_seen_but_not_judged_by() -> None:
