@@ -34,10 +34,11 @@ from daytwo.beliefs import BeliefNotes
 from daytwo.believing import Believing
 from daytwo.curricula.attempts import AT_ONCE, EXAM, Policy
 from daytwo.curricula.continual import bootstrap
-from daytwo.curricula.examples import count, worked_examples
+from daytwo.curricula.examples import count
 from daytwo.curricula.textbook import Chapter, Textbook, load_textbook
 from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
 from daytwo.estimating import Estimating, teach_estimator
+from daytwo.lessons import give_lessons
 from daytwo.machine import cores
 from daytwo.plan import settings_for
 from daytwo.policies.estimator import Estimator
@@ -126,9 +127,9 @@ def study(
 ) -> tuple[Learner, dict[str, int]]:
     """A policy after worked examples and practice; and how many it was shown."""
     env = BatchVecEnv(arm, book.tasks, SIMULATIONS, ranges=book.context, blind=blind)
-    examples = worked_examples(arm, book, seed)
     config = settings_for(book, env.world.secret)
-    learner = Learner(env, demos=examples, config=config, scale=env.world.scale, seed=seed)
+    learner = Learner(env, config=config, scale=env.world.scale, seed=seed)
+    examples = give_lessons(learner, arm, book, seed)
     learner.learn(updates * SIMULATIONS)
     env.close()
     return learner, dict(count(examples))

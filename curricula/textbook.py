@@ -136,6 +136,12 @@ class Textbook(_Page):
     fine: bool = Field(
         False, description="lengths and angles are seen finely, too, where millimetres decide"
     )
+    lessons: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="times that examples are shown; from the second on the learner begins them",
+    )
     learner: dict[str, int | float] = Field(
         {}, description="settings of the learner that are not the usual ones, by name"
     )

@@ -7,9 +7,9 @@ from typing import Any
 from daytwo.believing import acting
 from daytwo.curricula.attempts import expert
 from daytwo.curricula.exam import Exam
-from daytwo.curricula.examples import worked_examples
 from daytwo.errors import InputError
 from daytwo.film import film
+from daytwo.lessons import as_many_examples
 from daytwo.plan import Plan, settings_for
 from daytwo.policies.cloning import clone
 from daytwo.policies.estimator import Estimator
@@ -24,8 +24,8 @@ WHO = {"learner": "learner", "cloning": "clone", "expert": "scripted expert"}
 def examine(folder: RunFolder, screen: Screen, bullet: bool = False) -> list[dict[str, Any]]:
     """Sit the run's exam: the learner, a clone of its worked examples, the scripted expert.
 
-    The clone is trained here, on the very examples that the learner was shown: what it reaches is
-    imitation alone.
+    The clone is trained here, on as many examples as the learner was shown, all of them by the
+    experts alone: what it reaches is imitation without practice.
 
     Args:
         folder: of the run.
@@ -45,7 +45,7 @@ def examine(folder: RunFolder, screen: Screen, bullet: bool = False) -> list[dic
     world = exam.world
     estimator = None if book.context is None else Estimator.load(folder.estimator)
     sitting = {"learner": acting(load_learner(folder, arm), estimator, world.n)}
-    examples = worked_examples(arm, book, plan.seed)
+    examples = as_many_examples(arm, book, plan.seed)
     if examples:
         screen.say(f"Cloning {len(examples)} worked examples, to see what imitation alone reaches")
         config = settings_for(book, world.secret)

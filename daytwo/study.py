@@ -12,11 +12,12 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from daytwo.curricula.attempts import by
 from daytwo.curricula.exam import probe
-from daytwo.curricula.examples import count, worked_examples
+from daytwo.curricula.examples import count
 from daytwo.curricula.teacher import Teacher
 from daytwo.curricula.teachers import make_teacher
 from daytwo.errors import InputError
 from daytwo.estimating import teach_estimator
+from daytwo.lessons import give_lessons
 from daytwo.machine import describe, peak_memory_gb
 from daytwo.memory.checkpoint import read_manifest
 from daytwo.plan import Plan, settings_for
@@ -77,16 +78,15 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
         else:
             folder.cut_progress(0)  # of a start that was ended before its first checkpoint
             screen.say(f"{book.name} on {arm.name}: the experts show worked examples")
-            examples = worked_examples(arm, book, plan.seed)
-            diary.worked_examples = dict(count(examples))
             learner = Learner(
                 env,
-                demos=examples or None,
                 config=settings_for(book, env.world.secret),
                 scale=env.world.scale,
                 seed=plan.seed,
                 tensorboard_log=str(folder.tensorboard),
             )
+            examples = give_lessons(learner, arm, book, plan.seed, tell=screen.say)
+            diary.worked_examples = dict(count(examples))
         pupil = Pupil(plan, arm, folder, teacher, diary, screen, begun - diary.wall_s)
         with screen.watching(), stopping() as pupil.stop:
             learner.learn(
