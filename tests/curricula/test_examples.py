@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from daytwo.curricula.attempts import EXAMPLES, SEED_SPACE
-from daytwo.curricula.examples import count, worked_examples
+from daytwo.curricula.attempts import EXAMPLES, SEED_SPACE, expert
+from daytwo.curricula.examples import LEAD, count, worked_examples
 from daytwo.curricula.textbook import Textbook
 from daytwo.errors import InputError
+from daytwo.memory.episodes import Episode
 from daytwo.sim.arms import load_arm
-from daytwo.sim.observation import OBS_DIM
+from daytwo.sim.observation import OBS_DIM, OBSERVATION
 from daytwo.sim.world import World
 
 PANDA = load_arm("panda")
@@ -91,3 +92,39 @@ def test_an_expert_that_cannot_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(World, "expert_action", lambda self: np.zeros((self.n, 5)))
     with pytest.raises(InputError, match=r"'reach' on arm 'panda'.* in 0 of 11 attempts"):
         worked_examples(PANDA, BOOK, seed=0)
+
+
+def _away(world: World, observation: np.ndarray) -> np.ndarray:
+    """A learner that goes straight up."""
+    return np.tile([0.0, 0.0, 1.0, 0.0, 1.0], (len(observation), 1))
+
+
+def test_an_expert_goes_on_from_where_a_learner_has_got_to() -> None:
+    alone = worked_examples(PANDA, BOOK, seed=1, lesson=1)
+    led = worked_examples(PANDA, BOOK, seed=1, lesson=1, learner=_away)
+    height, left = OBSERVATION["height"], OBSERVATION["time_left"]
+    assert count(led) == count(alone)
+
+    def starts(episodes: list[Episode], at: slice) -> np.ndarray:
+        return np.array([episode.observations[0, at].item() for episode in episodes])
+
+    np.testing.assert_allclose(starts(alone, left), 1.0)
+    assert (starts(led, left) < 1.0).mean() > 0.7, "the learner had some of the time"
+    assert starts(led, left).min() >= 1 - LEAD - 0.05
+    assert starts(led, height).mean() > starts(alone, height).mean() + 0.05
+    for episode in led:
+        assert episode.success
+        assert episode.terminated
+        assert not (episode.actions == _away(None, episode.actions)).all(axis=1).any()  # type: ignore[arg-type]
+
+
+def test_a_learner_that_needs_nobody_is_shown_less() -> None:
+    led = worked_examples(PANDA, BOOK, seed=1, lesson=1, learner=expert)
+    assert sum(count(led).values()) <= 10
+    assert all(episode.success for episode in led)
+
+
+def test_each_lesson_shows_others() -> None:
+    one, other = (worked_examples(PANDA, BOOK, seed=1, lesson=k) for k in (0, 1))
+    assert not any(np.array_equal(a.observations[0], b.observations[0])
+                   for a in one for b in other if a.task == b.task)  # fmt: skip
