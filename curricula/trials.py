@@ -39,19 +39,20 @@ class Trials:
         space: int,
         seed: int,
         difficulty: tuple[float, float] = (0.0, 1.0),
+        apart: bool = False,
     ) -> Trials:
         """`each` trials of every task, contexts from `ranges`, difficulty spread evenly, exercises
-        from a space of seeds; the tasks' trials have the same contexts.
+        from a space of seeds; the tasks' trials have the same contexts, unless `apart`.
         """
         rng = np.random.default_rng([seed, 2])
-        u = rng.random((each, len(NAMES)))
+        u = rng.random((tasks * each if apart else each, len(NAMES)))
         low, high = difficulty
         spread = rng.permutation(low + (high - low) * (np.arange(each) + 0.5) / each)
         m = tasks * each
         return cls(
             task=np.repeat(np.arange(tasks), each),
             difficulty=np.tile(spread, tasks),
-            context=ranges.draw(np.tile(u, (tasks, 1))),
+            context=ranges.draw(u if apart else np.tile(u, (tasks, 1))),
             seed=space + seed * 2**32 + _APART * np.arange(m, dtype=np.int64),
         )
 

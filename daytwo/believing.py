@@ -34,6 +34,7 @@ class Believing:
         self.policy, self.estimator, self.mode = policy, estimator, mode
         self._in_trial = False
         self._fresh = np.ones(n, dtype=bool)
+        self._won = np.zeros(n, dtype=bool)  # the attempt before, of the same trial
         if estimator is not None:
             self._state = torch.zeros(1, n, estimator.hidden)
             self._stretch = torch.zeros(n, STRIDE, estimator.features)
@@ -60,7 +61,8 @@ class Believing:
         return self.policy.predict(world.observe(), deterministic=True)[0]
 
     def _begin(self, world: World, ids: NDArray[np.int64], anew: NDArray[np.int64]) -> None:
-        self._fresh[ids] = True
+        self._fresh[ids], self._won[ids] = True, world.won[ids]
+        self._won[anew] = False
         assert world.believed is not None
         if self.estimator is not None:
             self._conclude(world, np.setdiff1d(ids[self._filled[ids] > 0], anew))
@@ -78,7 +80,7 @@ class Believing:
     def _estimate(self, world: World, observation: NDArray[np.float32]) -> None:
         assert self.estimator is not None
         told = uncorrected(observation, world.correction)
-        self.felt = self.estimator.felt(told, world.took, self._fresh)
+        self.felt = self.estimator.felt(told, world.took, self._won, self._fresh)
         self._fresh = np.zeros_like(self._fresh)
         everyone = np.arange(world.n)
         self._stretch[everyone, self._filled] = self.felt

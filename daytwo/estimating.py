@@ -15,6 +15,7 @@ from daytwo.curricula.probing import Probing
 from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
 from daytwo.policies.estimator import Estimator, fit
 from daytwo.probing import measure_worth
+from daytwo.retelling import Retelling
 from daytwo.sim.arms import Arm
 from daytwo.sim.context import Ranges
 from daytwo.sim.observation import FINE, SCALE
@@ -74,8 +75,9 @@ def teach_estimator(
     made, rng = probes(arm), np.random.default_rng([seed, 3])
     felt: list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]] = []
     for i in range(settings.rounds):
+        number = settings.rounds * seed + i
         trials = Trials.drawn(
-            ranges, len(tasks), settings.trials, PRACTICE + _FIRST, settings.rounds * seed + i
+            ranges, len(tasks), settings.trials, PRACTICE + _FIRST, number, apart=True
         )
         acting = Believing(policy, estimator, world.n)
         notes = Notes(acting, m, longest)
@@ -84,10 +86,11 @@ def teach_estimator(
         success = run_trials(world, trials, acting, watch=notes, probing=probing)
         felt.append((notes.x, notes.length, world.believed.scaled(trials.context)))
         x, length, truth = (np.concatenate(part) for part in zip(*felt, strict=True))
-        loss = fit(estimator, x, length, truth, settings.updates, seed=seed + i)
+        retell = Retelling(world, np.tile(trials.task, i + 1))
+        loss = fit(estimator, x, length, truth, settings.updates, seed=seed + i, retell=retell)
         rates = " ".join(f"{rate:.0%}" for rate in success.mean(axis=0))
         tell(f"belief, round {i + 1} of {settings.rounds}: attempts 1 to {ATTEMPTS} {rates}, "
-             f"loss {loss:.3f}")  # fmt: skip
+             f"loss {loss:.3f} where it did not learn")  # fmt: skip
     estimator.worth = measure_worth(
         policy, estimator, arm, tasks, ranges, seed, settings.contexts, threads
     )

@@ -9,13 +9,15 @@ then short enough to learn from as a whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from daytwo.errors import InputError
 from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
@@ -24,6 +26,8 @@ from daytwo.policies.networks import finely
 from daytwo.policies.probing import Worth
 
 STRIDE = 5  # steps from one belief to the next, a quarter of a second
+HELD_BACK = 8  # one trial of so many is not learnt from, and tells when to stop
+LOOKS = 10  # so often is looked how well it does at those
 SURE, UNSURE = math.log(0.02), math.log(1.0)  # range of the logarithm of a spread
 
 
@@ -56,7 +60,7 @@ class Estimator(nn.Module):
         self.register_buffer("scale", size)
         self.names, self.hidden, self.action = tuple(names), hidden, action
         self.worth: Worth | None = None  # what probes are worth to it, where that was measured
-        self.features = len(size) + action + 1
+        self.features = len(size) + action + 2
         self.fine = list(fine)
         self.enter = nn.Linear(STRIDE * (self.features + len(GAINS) * len(self.fine)), hidden)
         self.gru = nn.GRU(hidden, hidden, batch_first=True)
@@ -76,6 +80,15 @@ class Estimator(nn.Module):
         h, state = self.gru(torch.relu(self.enter(finely(x, self.fine).flatten(2))), state)
         mean, log_spread = self.leave(h).chunk(2, dim=-1)
         return mean, log_spread.clamp(SURE, UNSURE), state
+
+    def along(self, felt: PackedSequence) -> tuple[Tensor, Tensor]:
+        """Means and logarithms of spreads (k, c) after all k stretches of trials from their begin,
+        in the order in which the stretches are packed.
+        """
+        h = torch.relu(self.enter(finely(felt.data, self.fine).flatten(1)))
+        out, _ = self.gru(felt._replace(data=h))
+        mean, log_spread = self.leave(out.data).chunk(2, dim=-1)
+        return mean, log_spread.clamp(SURE, UNSURE)
 
     def save(self, path: str | Path) -> None:
         """Write it as a checkpoint."""
@@ -110,15 +123,19 @@ class Estimator(nn.Module):
         return made
 
     def felt(
-        self, told: NDArray[np.floating], action: NDArray[np.floating], fresh: NDArray[np.bool_]
+        self,
+        told: NDArray[np.floating],
+        action: NDArray[np.floating],
+        won: NDArray[np.bool_],
+        fresh: NDArray[np.bool_],
     ) -> Tensor:
-        """Features (n, f) of observations as told (n, o), actions (n, a) that led there, and
-        whether an attempt has just begun (n,).
+        """Features (n, f) of observations as told (n, o), actions (n, a) that led there, whether
+        the attempt before was won (n,), and whether an attempt has just begun (n,).
         """
         obs = torch.from_numpy(np.asarray(told, dtype=np.float32)) / self.scale.cpu()
-        parts = (obs.clamp(-CLIP, CLIP), *(torch.from_numpy(np.asarray(x, np.float32)) for x in
-                 (action, fresh[:, None])))  # fmt: skip
-        return torch.cat(parts, dim=1)
+        rest = (action, (won & fresh)[:, None], fresh[:, None])
+        parts = [torch.from_numpy(np.asarray(x, np.float32)) for x in rest]
+        return torch.cat([obs.clamp(-CLIP, CLIP), *parts], dim=1)
 
 
 def stretches(
@@ -146,6 +163,13 @@ def negative_log_likelihood(mean: Tensor, log_spread: Tensor, truth: Tensor) -> 
     return log_spread + 0.5 * ((truth - mean) * (-log_spread).exp()) ** 2
 
 
+Retell = Callable[
+    [NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], np.random.Generator],
+    tuple[NDArray[np.float32], NDArray[np.float32]],
+]
+# Features and truths of trials (b,), which they are, chance: the same as they might have been told.
+
+
 def fit(
     estimator: Estimator,
     x: NDArray[np.float32],
@@ -155,8 +179,10 @@ def fit(
     seed: int = 0,
     batch: int = 64,
     rate: float = 2e-3,
+    retell: Retell | None = None,
 ) -> float:
-    """Move the estimator towards what was true in m trials; its loss over the last tenth.
+    """Move the estimator towards what was true in m trials, as long as it gets better at those that
+    are held back, an eighth of them; its loss there.
 
     Args:
         estimator: to be moved.
@@ -167,6 +193,7 @@ def fit(
         seed: of the batches.
         batch: trials an update learns from.
         rate: Adam learning rate at the start; it falls to nothing (Loshchilov and Hutter, SGDR).
+        retell: changes what trials tell each time they are learnt from.
 
     Raises:
         InputError: a number is not finite.
@@ -174,22 +201,46 @@ def fit(
     for what, values in (("features", x), ("truth", truth)):
         if not np.isfinite(values).all():
             raise InputError(f"estimator: {what} hold a number that is not finite")
-    truth = torch.as_tensor(np.asarray(truth, dtype=np.float32))
-    rng = np.random.default_rng(seed)
+    true, rng = np.asarray(truth, dtype=np.float32), np.random.default_rng(seed)
+    order = rng.permutation(len(x))
+    kept, learnt = np.split(order, [max(1, len(x) // HELD_BACK)])
     optimizer = torch.optim.Adam(estimator.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(updates, 1))
-    losses: list[float] = []
-    for _ in range(updates):
-        rows = np.sort(rng.choice(len(x), size=min(batch, len(x)), replace=False))
-        felt, count = stretches(x[rows, : length[rows].max()], length[rows])
-        mean, log_spread, _ = estimator(torch.from_numpy(felt))
-        off = negative_log_likelihood(mean, log_spread, truth[rows, None])
-        counts = torch.from_numpy(np.arange(felt.shape[1]) < count[:, None])
-        loss = off.mean(-1)[counts].mean()
+    best, weights = math.inf, deepcopy(estimator.state_dict())
+    for k in range(updates + 1):
+        if k % max(1, updates // LOOKS) == 0:
+            with torch.no_grad():
+                missed = float(_loss(estimator, x[kept], length[kept], true[kept]))
+            if missed < best:
+                best, weights = missed, deepcopy(estimator.state_dict())
+        if k == updates:
+            break
+        rows = rng.choice(learnt, size=min(batch, len(learnt)), replace=False)
+        told, now = x[rows, : length[rows].max()], true[rows]
+        if retell is not None:
+            told, now = retell(told, now, rows, rng)
+        loss = _loss(estimator, told, length[rows], now)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(estimator.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        losses.append(float(loss.detach()))
-    return float(np.mean(losses[-max(1, len(losses) // 10) :])) if losses else math.nan
+    estimator.load_state_dict(weights)
+    return best
+
+
+def _loss(
+    estimator: Estimator,
+    x: NDArray[np.float32],
+    length: NDArray[np.int64],
+    truth: NDArray[np.float32],
+) -> Tensor:
+    """Mean over all stretches of trials (m, t, f) and all conditions (m, c)."""
+    felt, count = (torch.from_numpy(part) for part in stretches(x, length))
+    repeated = torch.from_numpy(truth)[:, None].expand(-1, felt.shape[1], -1)
+    packed, true = (
+        pack_padded_sequence(part, count, batch_first=True, enforce_sorted=False)
+        for part in (felt, repeated)
+    )
+    mean, log_spread = estimator.along(packed)
+    return negative_log_likelihood(mean, log_spread, true.data).mean()

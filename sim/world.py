@@ -108,9 +108,10 @@ class World:
         # [m] and yaw [rad]) less what is believed of it.
         self.target_offset = np.zeros((n, 3))
         self.correction = np.zeros((n, 6))  # taken off what is told: camera x y z, target x y yaw
-        # A goal that rides on an object is seen; every other one is told.
-        self._fixed_goal = np.array([type(task).goal is Task.goal for task in self.tasks])
+        # By task: a goal that rides on an object is seen; every other one is told.
+        self.told_goals = np.array([type(task).goal is Task.goal for task in self.tasks])
         self._waiting = np.zeros((n, MAX_DELAY + 1, self.chain.dof + 1))  # latest commands first
+        self.won = np.zeros(n, dtype=bool)  # whether the latest step succeeded
         self.took = np.zeros((n, len(ACTION)), dtype=np.float32)  # the latest step's `action`
         self._noise_at = np.zeros(n, dtype=np.int64)
         if engine is None:
@@ -174,7 +175,7 @@ class World:
             camera = (context.camera_x, context.camera_y, context.camera_z)
             self.engine.pose_offset[ids] = np.stack(camera, axis=1)
         placement = self.engine.reset(ids, q, placement, context)
-        told = self._fixed_goal[task]
+        told = self.told_goals[task]
         self.target_offset[ids, 0] = context.target_x * told
         self.target_offset[ids, 1] = context.target_y * told
         self.target_offset[ids, 2] = context.target_yaw * told
@@ -243,7 +244,7 @@ class World:
         reward = success + SHAPING * (DISCOUNT * potential - self._potential)
         self._potential = potential
         self._obs = obs = self.observe()
-        self.took = clipped.astype(np.float32)
+        self.won, self.took = success, clipped.astype(np.float32)
         reward = reward.astype(np.float32)
         return StepResult(obs, reward, terminated, truncated, success, self.took.copy())
 
@@ -275,7 +276,7 @@ class World:
         ids = np.atleast_1d(np.asarray(ids))
         self.believed.set(ids, mean, spread)
         correction = self.believed.correction(ids)
-        told = self._fixed_goal[self.task[ids], None]
+        told = self.told_goals[self.task[ids], None]
         correction[:, 3:] *= told  # a goal that is seen was not taught
         camera, target = np.split(correction - self.correction[ids], 2, axis=1)
         self.correction[ids] = correction

@@ -19,7 +19,7 @@ def felt(m: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Trials of 20 steps: the first condition is measured with noise of 0.5 at every step."""
     rng = np.random.default_rng(seed)
     truth = rng.uniform(-1, 1, (m, 2))
-    x = np.zeros((m, 20, 3 + 1 + 1), dtype=np.float32)
+    x = np.zeros((m, 20, 3 + 1 + 2), dtype=np.float32)
     x[..., 0] = truth[:, :1] + 0.5 * rng.standard_normal((m, 20))
     return x, np.full(m, 20), truth
 
@@ -35,7 +35,7 @@ def taught() -> Estimator:
 
 def test_at_first_it_expects_anything() -> None:
     estimator = Estimator(np.ones(3), 1, NAMES)
-    mean, log_spread, _ = estimator(torch.zeros(1, 1, STRIDE, 5))
+    mean, log_spread, _ = estimator(torch.zeros(1, 1, STRIDE, 6))
     assert mean.abs().max() < 0.1
     np.testing.assert_allclose(log_spread.exp().detach(), 1 / np.sqrt(3), atol=0.06)
 
