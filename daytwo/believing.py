@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from daytwo.curricula.attempts import Act, Policy, by
 from daytwo.policies.estimator import STRIDE, Estimator
@@ -34,7 +35,6 @@ class Believing:
         self.policy, self.estimator, self.mode = policy, estimator, mode
         self._in_trial = False
         self._fresh = np.ones(n, dtype=bool)
-        self._won = np.zeros(n, dtype=bool)  # the attempt before, of the same trial
         if estimator is not None:
             self._state = torch.zeros(1, n, estimator.hidden)
             self._stretch = torch.zeros(n, STRIDE, estimator.features)
@@ -43,6 +43,10 @@ class Believing:
             self._mean, self._spread = np.zeros((n, names)), np.full((n, names), PRIOR)
         self._probed = np.zeros(n, dtype=bool)  # whose latest stretch was a probe
         self.felt = torch.zeros(0)  # features (n, f) of the latest step
+        # Likewise of what the attempt before it ended with, of the same trial.
+        self.ending = torch.zeros(0) if estimator is None else torch.zeros(n, estimator.features)
+        self.ended = np.zeros(n, dtype=bool)  # where that is
+        self._ends = np.zeros(n, dtype=bool)  # where it will be at the next step
 
     def begin(self, world: World, ids: NDArray[np.int64], attempt: NDArray[np.int64]) -> None:
         """Simulations `ids` (k,) have just begun these attempts (k,) of their trials; -1 probes."""
@@ -61,11 +65,13 @@ class Believing:
         return self.policy.predict(world.observe(), deterministic=True)[0]
 
     def _begin(self, world: World, ids: NDArray[np.int64], anew: NDArray[np.int64]) -> None:
-        self._fresh[ids], self._won[ids] = True, world.won[ids]
-        self._won[anew] = False
+        kept = np.setdiff1d(ids[~self._fresh[ids]], anew)  # of which something was felt
+        self._fresh[ids] = True
         assert world.believed is not None
         if self.estimator is not None:
-            self._conclude(world, np.setdiff1d(ids[self._filled[ids] > 0], anew))
+            self.ending[kept], self._ends[kept] = self._felt_last(world, kept), True
+            self._stretch[kept, self._filled[kept]] = self.ending[kept]
+            self._conclude(world, kept)
             self._state[:, anew], self._mean[anew], self._spread[anew] = 0.0, 0.0, PRIOR
             self._stretch[anew], self._filled[anew] = 0.0, 0
             world.believe(ids, self._mean[ids], self._spread[ids])
@@ -80,12 +86,21 @@ class Believing:
     def _estimate(self, world: World, observation: NDArray[np.float32]) -> None:
         assert self.estimator is not None
         told = uncorrected(observation, world.correction)
-        self.felt = self.estimator.felt(told, world.took, self._won, self._fresh)
+        nothing = np.zeros(world.n, dtype=bool)
+        self.felt = self.estimator.felt(told, world.took, nothing, self._fresh)
+        self.ended, self._ends = self._ends, np.zeros_like(self._ends)
         self._fresh = np.zeros_like(self._fresh)
         everyone = np.arange(world.n)
         self._stretch[everyone, self._filled] = self.felt
         self._filled += 1
         self._conclude(world, everyone[self._filled == STRIDE])
+
+    def _felt_last(self, world: World, ids: NDArray[np.int64]) -> Tensor:
+        """Features (k, f) of what attempts of simulations `ids` (k,) ended with."""
+        assert self.estimator is not None
+        told = uncorrected(world.last[ids], world.last_correction[ids])
+        fresh = np.zeros(len(ids), dtype=bool)
+        return self.estimator.felt(told, world.took[ids], world.won[ids], fresh)
 
     @torch.no_grad()
     def _conclude(self, world: World, ids: NDArray[np.int64]) -> None:
@@ -112,7 +127,7 @@ class Notes:
     Args:
         acting: whose features are kept.
         m: number of trials.
-        longest: steps of a trial at most.
+        longest: steps of a trial at most, and one more for each end of an attempt or a probe.
     """
 
     def __init__(self, acting: Believing, m: int, longest: int) -> None:
@@ -129,7 +144,11 @@ class Notes:
         result: StepResult,
     ) -> None:
         """Note one step; see `daytwo.curricula.attempts.Watch`."""
-        ids = np.flatnonzero(at >= 0)
+        acting = self._acting
+        self._keep(at, np.flatnonzero((at >= 0) & acting.ended), acting.ending)
+        self._keep(at, np.flatnonzero(at >= 0), acting.felt)
+
+    def _keep(self, at: NDArray[np.int64], ids: NDArray[np.int64], felt: Tensor) -> None:
         trial = at[ids]
-        self.x[trial, self.length[trial]] = self._acting.felt.numpy()[ids]
+        self.x[trial, self.length[trial]] = felt.numpy()[ids]
         self.length[trial] += 1

@@ -71,7 +71,7 @@ def teach_estimator(
     m = settings.trials * len(tasks)
     world = World(arm, tasks, min(AT_ONCE, m), threads, ranges=ranges)
     assert world.believed is not None
-    longest = LONGEST + ATTEMPTS * int(world.horizons.max())
+    longest = LONGEST + ATTEMPTS * (int(world.horizons.max()) + 1)
     made, rng = probes(arm), np.random.default_rng([seed, 3])
     felt: list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]] = []
     for i in range(settings.rounds):

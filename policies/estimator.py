@@ -130,10 +130,10 @@ class Estimator(nn.Module):
         fresh: NDArray[np.bool_],
     ) -> Tensor:
         """Features (n, f) of observations as told (n, o), actions (n, a) that led there, whether
-        the attempt before was won (n,), and whether an attempt has just begun (n,).
+        they were worth it (n,): an attempt was won, and whether one has just begun (n,).
         """
         obs = torch.from_numpy(np.asarray(told, dtype=np.float32)) / self.scale.cpu()
-        rest = (action, (won & fresh)[:, None], fresh[:, None])
+        rest = (action, won[:, None], fresh[:, None])
         parts = [torch.from_numpy(np.asarray(x, np.float32)) for x in rest]
         return torch.cat([obs.clamp(-CLIP, CLIP), *parts], dim=1)
 

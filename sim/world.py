@@ -111,7 +111,11 @@ class World:
         # By task: a goal that rides on an object is seen; every other one is told.
         self.told_goals = np.array([type(task).goal is Task.goal for task in self.tasks])
         self._waiting = np.zeros((n, MAX_DELAY + 1, self.chain.dof + 1))  # latest commands first
-        self.won = np.zeros(n, dtype=bool)  # whether the latest step succeeded
+        # What the latest step led to, which no reset changes: what was seen, the correction in it,
+        # and whether it succeeded.
+        self.last = np.zeros((n, OBS_DIM), dtype=np.float32)
+        self.last_correction = np.zeros((n, 6))
+        self.won = np.zeros(n, dtype=bool)
         self.took = np.zeros((n, len(ACTION)), dtype=np.float32)  # the latest step's `action`
         self._noise_at = np.zeros(n, dtype=np.int64)
         if engine is None:
@@ -244,6 +248,7 @@ class World:
         reward = success + SHAPING * (DISCOUNT * potential - self._potential)
         self._potential = potential
         self._obs = obs = self.observe()
+        self.last, self.last_correction = obs[:, :OBS_DIM], self.correction.copy()
         self.won, self.took = success, clipped.astype(np.float32)
         reward = reward.astype(np.float32)
         return StepResult(obs, reward, terminated, truncated, success, self.took.copy())

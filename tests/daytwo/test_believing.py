@@ -103,9 +103,10 @@ def test_notes_hold_every_step_of_every_trial(estimator: Estimator) -> None:
     made = world(2)
     trials = Trials.drawn(RANGES, 1, 3, EXAM, 3)
     acting = Believing(Still(), estimator, 2)
-    notes = Notes(acting, 3, 2 * int(made.horizons[0]))
+    horizon = int(made.horizons[0])
+    notes = Notes(acting, 3, 2 * horizon + 1)
     run_trials(made, trials, acting, 2, watch=notes)
-    assert (notes.length == 2 * made.horizons[0]).all()
+    assert (notes.length == 2 * horizon + 1).all(), "and with what the first attempt ended"
     fresh = notes.x[:, :, -1]
     assert (fresh.sum(axis=1) == 2).all(), "two attempts begin in each trial"
     assert (fresh[:, 0] == 1).all()

@@ -52,10 +52,10 @@ def taught() -> Estimator:
     estimator = Estimator(scale, 5, RANGES.hidden, hidden=16)
     made, trials = world(96), Trials.drawn(RANGES, 1, 96, PRACTICE, 0)
     acting = Believing(Still(), estimator, 96)
-    notes = Notes(acting, 96, LONGEST + int(made.horizons[0]))
+    notes = Notes(acting, 96, LONGEST + int(made.horizons[0]) + 1)
     lifted = Probing.given(probes(ARM), 96, np.arange(96) % 2 * LIFT)
     run_trials(made, trials, acting, 1, watch=notes, probing=lifted)
-    assert (notes.length[1::2] - notes.length[::2] == LONGEST).all()
+    assert (notes.length[1::2] - notes.length[::2] == LONGEST + 1).all(), "and its end"
     assert made.believed is not None
     x = notes.x[:, : LONGEST + 4]  # what comes after was felt before
     truth = made.believed.scaled(trials.context)

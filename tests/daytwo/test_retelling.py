@@ -50,7 +50,7 @@ def felt(world: World, trials: Trials) -> tuple[Notes, np.ndarray]:
     with_nothing = estimator.leave
     with_nothing.weight.data.zero_()
     acting = Believing(Steady(), estimator, world.n)
-    notes = Notes(acting, len(trials), 2 * int(world.horizons.max()))
+    notes = Notes(acting, len(trials), 2 * int(world.horizons.max()) + 1)
     run_trials(world, trials, acting, 2, watch=notes)
     return notes, world.believed.scaled(trials.context).astype(np.float32)
 
