@@ -129,7 +129,7 @@ def study(
     env = BatchVecEnv(arm, book.tasks, SIMULATIONS, ranges=book.context, blind=blind)
     config = settings_for(book, env.world.secret)
     learner = Learner(env, config=config, scale=env.world.scale, seed=seed)
-    examples = give_lessons(learner, arm, book, seed)
+    examples = give_lessons(learner, arm, book, seed, blind=blind)
     learner.learn(updates * SIMULATIONS)
     env.close()
     return learner, dict(count(examples))

@@ -68,6 +68,7 @@ def worked_examples(
     threads: int = 0,
     lesson: int = 0,
     learner: Act | None = None,
+    blind: bool = False,
 ) -> list[Episode]:
     """Let the experts show what the textbook asks for.
 
@@ -82,6 +83,7 @@ def worked_examples(
         lesson: each shows other exercises.
         learner: begins every attempt, for a time that chance decides; only what the expert does
             then is shown.
+        blind: nobody believes anything of what is hidden; for a learner that is never told.
 
     Returns:
         Exactly the number of successful episodes asked for, exercise by exercise; of those that a
@@ -105,7 +107,7 @@ def worked_examples(
     )
     world = World(arm, tasks, min(AT_ONCE, len(exercises)), threads, ranges=textbook.context)
     # Experts, too, act on what is believed: what they show when unsure is worth seeing.
-    begun = None if textbook.context is None else Blur(seed + lesson)
+    begun = None if textbook.context is None or blind else Blur(seed + lesson)
     tremor = np.zeros(len(tasks))
     for exercise in wanted:
         i = tasks.index(exercise.task)

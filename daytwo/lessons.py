@@ -19,6 +19,7 @@ def give_lessons(
     seed: int,
     threads: int = 0,
     tell: Callable[[str], None] = lambda _: None,
+    blind: bool = False,
 ) -> list[Episode]:
     """Teach a learner what the textbook shows; those of the last lesson it imitates when it learns.
 
@@ -29,6 +30,7 @@ def give_lessons(
         seed: of the exercises.
         threads: of the physics; 0 uses every core.
         tell: told how it goes.
+        blind: nobody believes anything of what is hidden.
 
     Returns:
         All that was shown.
@@ -38,7 +40,7 @@ def give_lessons(
         led = by(learner) if lesson else None
         if lesson:
             tell(f"Lesson {lesson + 1}: it begins, and the experts show how to go on")
-        examples = worked_examples(arm, textbook, seed, threads, lesson, led)
+        examples = worked_examples(arm, textbook, seed, threads, lesson, led, blind)
         if not examples:
             break
         shown += examples

@@ -128,3 +128,16 @@ def test_each_lesson_shows_others() -> None:
     one, other = (worked_examples(PANDA, BOOK, seed=1, lesson=k) for k in (0, 1))
     assert not any(np.array_equal(a.observations[0], b.observations[0])
                    for a in one for b in other if a.task == b.task)  # fmt: skip
+
+
+def test_the_blind_are_shown_by_experts_that_believe_nothing() -> None:
+    told = Textbook.model_validate(
+        {**BOOK.model_dump(), "context": {"camera_x": [-0.005, 0.005], "mass": [0.5, 2.0]}}
+    )
+    hidden = World(PANDA, told.tasks, 1, threads=1, ranges=told.context)
+    assert hidden.believed is not None
+    spread = slice(OBS_DIM + 1, OBS_DIM + 3)  # behind the mean that is told of the mass
+    for blind in (True, False):
+        shown = worked_examples(PANDA, told, seed=1, blind=blind)
+        beliefs = np.concatenate([episode.observations[:, spread] for episode in shown])
+        assert (len(np.unique(beliefs)) == 1) == blind
