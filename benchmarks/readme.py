@@ -246,11 +246,50 @@ def _twin_day(r: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
+def _adapt(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    over, gain, gap = r["over_tasks"], r["gain"], r["gap_closed"]
+    others = ("wiped", "oracle", "blind")
+    at_last = ", ".join(f"{who} {over[who][-1]['mean']:.1%}" for who in others)
+    peg, oracle, blind = (r[who]["insert"] for who in ("success_at", "oracle", "blind"))
+    n, tasks = r["settings"]["trials_per_task"], len(r["settings"]["tasks"])
+    return [
+        (
+            f"success at attempt 1 and 5 of a trial, hidden contexts beyond those studied; {tasks} "
+            f"tasks, {n} trials each",
+            f"{over['carried'][0]['mean']:.1%} → **{_interval(over['carried'][-1])}**, gain "
+            f"{gain['mean']:.3f} [{gain['interval'][0]:.3f}, {gain['interval'][1]:.3f}]",
+            f"at attempt 5: {at_last}; gap closed {gap['mean']:.0%} "
+            f"[{gap['interval'][0]:.0%}, {gap['interval'][1]:.0%}]",
+        ),
+        (
+            "insertion with 2–3 mm of clearance, a target wrong by up to 9 mm, attempt 1 and 5",
+            f"{_interval(peg[0])} → **{_interval(peg[-1])}**",
+            f"told the truth {oracle[-1]['mean']:.1%}, never told {blind[-1]['mean']:.1%}",
+        ),
+    ]
+
+
+def _twin(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    def told(rates: dict[str, list[dict[str, float]]], k: int) -> str:
+        return ", ".join(f"{task} {at[k]['mean']:.0%}" for task, at in rates.items())
+
+    n = r["settings"]["trials_per_task"]
+    return [
+        (
+            f"studied in MuJoCo, acting in PyBullet, nothing tuned; {n} trials a task, attempt 1",
+            told(r["success_at"], 0),
+            f"at attempt 5: {told(r['success_at'], -1)}; in MuJoCo {told(r['mujoco'], -1)}",
+        )
+    ]
+
+
 TELLERS = {
     "sim": _sim,
     "update": _update,
     "learn": _learn,
     "teacher": _teacher,
+    "adapt": _adapt,
+    "twin": _twin,
     "continual": _continual,
     "daytwo": _daytwo,
     "memory": _memory,
