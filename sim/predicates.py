@@ -40,6 +40,7 @@ PREDICATES = (
 TOLERANCE = 0.02  # [m] distance from the goal that counts as there
 STILL = 0.08  # [m/s] an object slower than this rests
 LIFTED = 0.012  # [m] clearance between table and cube from which it counts as lifted
+UPRIGHT = 0.015  # 1 less the cosine of the angle (10 degrees) up to which a peg is upright
 DEEP = 0.008  # [m] below the rim, from which a peg counts as inserted
 PRESSED = 0.0056  # [m] from which a button counts as pressed: 70 % of its travel
 OPENED = 0.07  # [m] from which a drawer counts as open
@@ -73,7 +74,8 @@ def _of_fixtures(state: State, rests: NDArray[np.bool_]) -> tuple[NDArray[np.boo
     cube = turned(state.p_object[:, 0] - state.p_fixture, -state.yaw_fixture)
     bottom = cube[:, 2] - state.half_z[:, 0]
     in_hole = (np.abs(cube[:, :2]) < 0.5 * HOLE).all(axis=1)
-    inserted = (state.fixture == code("socket")) & in_hole & (bottom < RIM - DEEP)
+    upright = state.tilt_object[:, 0] < UPRIGHT  # else one edge of it may be in, the other not
+    inserted = (state.fixture == code("socket")) & in_hole & upright & (bottom < RIM - DEEP)
     button, drawer = state.fixture == code("button"), state.fixture == code("drawer")
     far = slid(state)
     pressed = button & (far > PRESSED)

@@ -27,6 +27,7 @@ PEDESTAL_HALF = 0.045  # [m] half-width of the compiled pedestal
 PEDESTAL_HEIGHT = 0.10  # [m] half-height of the compiled pedestal; the rest is below the table
 
 # Contact bits. Objects meet everything; the hand meets objects, table and pedestal, not itself.
+TORSION = 0.02  # [m] of friction against turning: about the size of a fingertip's pad
 _STATIC, _HAND, _OBJECT = 1, 2, 4
 _COLOURS = ((0.95, 0.45, 0.10, 1.0), (0.15, 0.45, 0.85, 1.0))
 
@@ -46,6 +47,8 @@ def build_model(
         _object(spec, i)
     _pedestal(spec)
     add_fixtures(spec, fixtures, _STATIC, _HAND | _OBJECT)
+    if "socket" in fixtures:
+        _hold_upright(spec, n_objects)
     _decor(spec, arm)
     return spec.compile()
 
@@ -143,6 +146,18 @@ def _object(spec: mujoco.MjSpec, i: int) -> None:
         solref=(2 * TIMESTEP, 1.0),
         solimp=(0.90, 0.95, 0.001, 0.5, 2.0),
     )
+
+
+def _hold_upright(spec: mujoco.MjSpec, n_objects: int) -> None:
+    """Objects that resist being turned in a grip, as soft pads make them.
+
+    A fifth slower, so only where a peg has to stand: without it one whose centre of mass is off its
+    middle swings between the fingers, and with few iterations of the solver it flies away.
+    """
+    for i in range(n_objects):
+        geom = spec.geom(f"object{i}")
+        geom.condim, geom.friction = 4, (1.0, TORSION, 0.0001)
+    spec.option.iterations = spec.option.ls_iterations = 20
 
 
 def _pedestal(spec: mujoco.MjSpec) -> None:

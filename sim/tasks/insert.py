@@ -10,7 +10,7 @@ from daytwo.sim.state import Array, State, grasp_yaw_error, wrap
 from daytwo.sim.tasks.base import Placement, Task
 
 HALF_Z = 0.024  # [m] of the peg
-GRIP = 0.002  # [m] above the peg's centre it is grasped
+GRIP = -0.002  # [m] above the peg's centre it is grasped: low, so that its edges tilt it less
 SEARCH = 0.012  # [m] from the reported goal the search goes
 PITCH = 0.0022  # [m] the search's spiral widens by this each turn
 LEAD = 0.0035  # [m] the command leads the searching tool by this
