@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daytwo.sim.fixtures import HOLE, RIM, code
 from daytwo.sim.predicates import (
     CLEAR,
+    DEEP,
     LIFTED,
     PREDICATES,
     STILL,
     TOLERANCE,
+    UPRIGHT,
     descriptor,
     distance,
     evaluate,
@@ -113,3 +118,20 @@ def test_descriptor_says_required_and_forbidden(required: list[str], data: st.Da
 def test_distance_is_euclidean(numbers: list[float]) -> None:
     a, b = np.array(numbers).reshape(2, 3)
     assert distance(a, b) == pytest.approx(np.linalg.norm(a - b))
+
+
+def test_a_peg_is_inserted_upright_deep_and_where_the_hole_is(state: State) -> None:
+    state.fixture[0], state.p_fixture[0] = code("socket"), [0.5, 0.0, 0.0]
+    state.half[0, 0] = HOLE - 0.001
+    inside = RIM - DEEP - 1e-4 + state.half_z[0, 0]
+    state.p_object[0, 0] = [0.5, 0.0, inside]
+    assert holds(state, "inserted")
+    for change in (
+        {"tilt_object": UPRIGHT},
+        {"p_object": [0.5, 0.0, inside + 2e-4]},
+        {"p_object": [0.5 + 0.51 * HOLE, 0.0, inside]},
+    ):
+        changed = deepcopy(state)
+        for name, value in change.items():
+            getattr(changed, name)[0, 0] = value
+        assert not holds(changed, "inserted"), change

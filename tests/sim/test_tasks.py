@@ -199,7 +199,7 @@ def test_success_is_judged_by_where_the_fixture_is() -> None:
 
 
 def test_a_peg_is_searched_for() -> None:
-    """With a goal that is reported 4 mm off, where none would go in, the expert finds many holes."""
+    """With a goal that is reported 4 mm off none would go in; the expert finds many holes."""
     assert searched("insert", 40, 0.004).mean() > 0.25
 
 
