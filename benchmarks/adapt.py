@@ -130,7 +130,7 @@ def study(
     config = settings_for(book, env.world.secret)
     learner = Learner(env, config=config, scale=env.world.scale, seed=seed)
     examples = give_lessons(learner, arm, book, seed, blind=blind)
-    learner.learn(updates * SIMULATIONS)
+    learner.learn(updates * SIMULATIONS // config.updates_per_step)
     env.close()
     return learner, dict(count(examples))
 

@@ -251,7 +251,8 @@ def _adapt(r: dict[str, Any]) -> list[tuple[str, str, str]]:
     others = ("wiped", "oracle", "blind")
     at_last = ", ".join(f"{who} {over[who][-1]['mean']:.1%}" for who in others)
     peg, oracle, blind = (r[who]["insert"] for who in ("success_at", "oracle", "blind"))
-    n, tasks = r["settings"]["trials_per_task"], len(r["settings"]["tasks"])
+    settings = r["settings"]
+    n, tasks = settings["trials_per_task"] * len(settings["seeds"]), len(settings["tasks"])
     return [
         (
             f"success at attempt 1 and 5 of a trial, hidden contexts beyond those studied; {tasks} "

@@ -100,7 +100,7 @@ class Believing:
         assert self.estimator is not None
         told = uncorrected(world.last[ids], world.last_correction[ids])
         fresh = np.zeros(len(ids), dtype=bool)
-        return self.estimator.felt(told, world.took[ids], world.won[ids], fresh)
+        return self.estimator.felt(told, world.last_took[ids], world.won[ids], fresh)
 
     @torch.no_grad()
     def _conclude(self, world: World, ids: NDArray[np.int64]) -> None:

@@ -130,8 +130,8 @@ class Pupil(BaseCallback):
         self.stop: Callable[[], bool] = lambda: False
 
     def _on_training_start(self) -> None:
-        if self.model.n_updates == 0 and self.diary.worked_examples:
-            self.screen.say("First it imitates them, then it practises")
+        if self.model.uncloned:
+            self.screen.say("It imitates all of them, then it practises")
         self.diary.wall_s = time.monotonic() - self.begun
         self.screen.draw(self._snapshot())
 

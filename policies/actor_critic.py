@@ -53,13 +53,15 @@ class ActorCritic(SAC):
         ).to(self.device)
         self.layout = Layout(obs[0], action[0])
         self.past = Past(self.layout, self.device)
-        self.target_entropy = config.entropy_per_action * action[0]
+        # No more than the noise allows, or its coefficient would grow for ever.
+        most = np.log(config.noise) + 0.5 * np.log(2 * np.pi * np.e) - 0.3
+        self.target_entropy = min(config.entropy_per_action, float(most)) * action[0]
         self.log_ent_coef = torch.full((), np.log(config.entropy), device=self.device)
         self.log_ent_coef.requires_grad_(True)
         self.fresh_optimizers()
         self.rng = torch.Generator(device=self.device).manual_seed(self.seed or 0)
         self.n_updates = 0  # updates of all kinds
-        self.averaged = 0  # of these, in the average of the actor's weights
+        self.averaged = 0  # of these, in the average of the actor's weights, since it began anew
         self.cloned = 0  # of these, at the end of the last cloning: the critics mature from there
         self.uncloned = 0  # cloning updates that worked examples taken in are still due
         self.curves: dict[str, Tensor] = {}  # of the latest update, for the log
@@ -90,8 +92,6 @@ class ActorCritic(SAC):
         self.actor_optimizer.param_groups[0]["lr"] = self.config.warm_rate
         n_past = self._n_past()
         n_good = self.config.batch_size - n_past
-        if updates:
-            self.averaged = 0  # what it was before knows nothing of what is shown now
         for _ in range(updates):
             obs, shown, *_ = self.layout.split(self.successes.sample(n_good, self.rng))
             if n_past:

@@ -67,6 +67,8 @@ class LearnerConfig:
             if field.name in ("good_share", "past_share", "past_most", "discount", "tau"):
                 if not 0 <= value <= 1:
                     raise InputError(f"{field.name} must lie in [0, 1]; found {value}")
+            elif field.name == "noise" and not value > 0:
+                raise InputError(f"noise must be above 0; found {value}")
             elif field.name != "entropy_per_action" and not value >= 0:
                 raise InputError(f"{field.name} must not be negative; found {value}")
         for name in ("hidden", "batch_size", "practice_size", "success_size"):

@@ -181,8 +181,8 @@ def fit(
     rate: float = 2e-3,
     retell: Retell | None = None,
 ) -> float:
-    """Move the estimator towards what was true in m trials, as long as it gets better at those that
-    are held back, an eighth of them; its loss there.
+    """Move the estimator towards what was true in m trials, and keep what was best at an eighth of
+    them that is held back; its loss there.
 
     Args:
         estimator: to be moved.
@@ -196,14 +196,17 @@ def fit(
         retell: changes what trials tell each time they are learnt from.
 
     Raises:
-        InputError: a number is not finite.
+        InputError: a number is not finite, or there is one trial alone.
     """
     for what, values in (("features", x), ("truth", truth)):
         if not np.isfinite(values).all():
             raise InputError(f"estimator: {what} hold a number that is not finite")
     true, rng = np.asarray(truth, dtype=np.float32), np.random.default_rng(seed)
-    order = rng.permutation(len(x))
-    kept, learnt = np.split(order, [max(1, len(x) // HELD_BACK)])
+    # By number, so that they are the same when more trials come and it goes on learning.
+    back = np.arange(len(x)) % HELD_BACK == 0
+    kept, learnt = np.flatnonzero(back), np.flatnonzero(~back)
+    if len(learnt) == 0:
+        raise InputError(f"estimator: {len(x)} trials; give two at least")
     optimizer = torch.optim.Adam(estimator.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(updates, 1))
     best, weights = math.inf, deepcopy(estimator.state_dict())

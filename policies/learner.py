@@ -93,6 +93,7 @@ class Learner(ActorCritic):
         self.practice = Replay(self.config.practice_size, self.n_envs, self.layout, self.device)
         self.successes = Successes(size, self.layout, self.device)
         self.uncloned = 0  # cloning updates that worked examples taken in are still due
+        self.averaged = 0  # what acted yesterday is soon forgotten beside what is learnt today
         # Moments of yesterday's gradients, small at its end, would make today's first steps huge.
         self.fresh_optimizers()
         self._begin_anew = True
@@ -148,6 +149,7 @@ class Learner(ActorCritic):
         obs = self.layout.split(self.successes.examples)[0]
         self.policy.scale.update(obs)
         self.uncloned = self.config.warm_updates
+        self.averaged = 0  # what it was before knows nothing of what is shown now
 
     @torch.no_grad()
     def _renew(self) -> None:
@@ -165,6 +167,7 @@ class Learner(ActorCritic):
             fresh = Actor(size, action, config.hidden, config.noise, config.secret)
         share = config.renew / (known + config.renew)
         self.policy.actor.flat.lerp_(fresh.flat.to(self.device), share)
+        self.policy.steady.flat.copy_(self.policy.actor.flat)
 
     def _scaled(self, episode: Any) -> Any:
         """The episode with its actions in [-1, 1], as inside the learner."""

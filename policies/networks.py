@@ -89,7 +89,7 @@ class Actor(MLP):
         self, obs_dim: int, action_dim: int, hidden: int, noise: float, secret: int = 0
     ) -> None:
         self.sees = obs_dim - secret
-        self.most = math.log(noise) if noise > 0 else LEAST_LOG_STD  # of the log standard deviation
+        self.most = math.log(noise)  # of the log standard deviation
         super().__init__((self.sees, hidden, hidden, 2 * action_dim), norm=ACTOR_NORM)
         with torch.no_grad():  # start with the same small noise in every state
             weight, bias = self.layers()[-1]

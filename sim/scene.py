@@ -151,8 +151,8 @@ def _object(spec: mujoco.MjSpec, i: int) -> None:
 def _hold_upright(spec: mujoco.MjSpec, n_objects: int) -> None:
     """Objects that resist being turned in a grip, as soft pads make them.
 
-    A fifth slower, so only where a peg has to stand: without it one whose centre of mass is off its
-    middle swings between the fingers, and with few iterations of the solver it flies away.
+    A fifth slower, so only in scenes that hold a socket: without it a peg whose centre of mass is
+    off its middle swings between the fingers, and with few iterations of the solver it flies away.
     """
     for i in range(n_objects):
         geom = spec.geom(f"object{i}")

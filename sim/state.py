@@ -39,7 +39,9 @@ class State(Rows):
     p_object: Array  # (n, 2, 3) cube centres [m]
     v_object: Array  # (n, 2, 3) [m/s]
     yaw_object: Array  # (n, 2) yaw of a cube's most level axis [rad]
-    tilt_object: Array  # (n, 2) 0 when a face lies level, up to 0.42 on a corner
+    # (n, 2) 0 when a cube's face lies level, up to 0.42 on a corner; of what is longer 0 when it
+    # stands, 1 when it lies
+    tilt_object: Array
     half: Array  # (n, 2) half-width of each object [m]; 0 for an absent one
     stretch: Array  # (n, 2) its height over its width; 1 for a cube
     p_goal: Array  # (n, 3) where the tool point, object 0 or a fixture's part shall be [m]

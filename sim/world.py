@@ -97,7 +97,8 @@ class World:
         self.difficulty = np.zeros(n)
         self.steps = np.zeros(n, dtype=np.int64)  # control steps since the reset
         self._obs = np.zeros((n, OBS_DIM), dtype=np.float32)  # the latest
-        self.diverged = 0  # simulations whose physics went astray so far
+        self.diverged = 0  # times that a simulation's physics went astray so far
+        self._astray = np.zeros(n, dtype=bool)  # where they were at the latest step
         self.state = State.zeros(n)
         self._q_command = np.tile(self.chain.home, (n, 1))
         self._yaw_start = np.zeros(n)
@@ -112,9 +113,10 @@ class World:
         self.told_goals = np.array([type(task).goal is Task.goal for task in self.tasks])
         self._waiting = np.zeros((n, MAX_DELAY + 1, self.chain.dof + 1))  # latest commands first
         # What the latest step led to, which no reset changes: what was seen, the correction in it,
-        # and whether it succeeded.
+        # the action that had led there, and whether it succeeded.
         self.last = np.zeros((n, OBS_DIM), dtype=np.float32)
         self.last_correction = np.zeros((n, 6))
+        self.last_took = np.zeros((n, len(ACTION)), dtype=np.float32)
         self.won = np.zeros(n, dtype=bool)
         self.took = np.zeros((n, len(ACTION)), dtype=np.float32)  # the latest step's `action`
         self._noise_at = np.zeros(n, dtype=np.int64)
@@ -233,7 +235,8 @@ class World:
         self._measure()
         self.state.v_ee = (self.state.p_ee - before) * CONTROL_HZ
         astray = self.engine.astray()
-        self.diverged += int(astray.sum())
+        self.diverged += int((astray & ~self._astray).sum())
+        self._astray = astray
         potential = np.where(astray, self._potential, self._goals_and_progress())
 
         holds = evaluate(self._truth(self.state, slice(None)))
@@ -250,6 +253,7 @@ class World:
         self._obs = obs = self.observe()
         self.last, self.last_correction = obs[:, :OBS_DIM], self.correction.copy()
         self.won, self.took = success, clipped.astype(np.float32)
+        self.last_took = self.took.copy()
         reward = reward.astype(np.float32)
         return StepResult(obs, reward, terminated, truncated, success, self.took.copy())
 
@@ -317,6 +321,7 @@ class World:
         for task, rows in zip(self.tasks, self._rows, strict=True):
             if len(rows):
                 action[rows] = task.expert(self.state.take(rows))
+        action[self.engine.astray()] = 0.0  # until somebody resets it
         return action
 
     def _joint_targets(self, action: Array) -> Array:
@@ -363,7 +368,9 @@ class World:
         yaw_of_x = np.arctan2(2 * (x * y + w * z), 1 - 2 * (y * y + z * z))
         yaw_of_y = np.arctan2(1 - 2 * (x * x + z * z), 2 * (x * y - w * z))
         state.yaw_object[:, :k] = np.where(np.abs(x_z) < np.abs(y_z), yaw_of_x, yaw_of_y)
-        upright = np.maximum(np.maximum(np.abs(x_z), np.abs(y_z)), np.abs(z_z))
+        # A cube may lie on any face; what is longer stands on two of them alone.
+        any_face = np.maximum(np.maximum(np.abs(x_z), np.abs(y_z)), np.abs(z_z))
+        upright = np.where(state.stretch[:, :k] > 1.0, np.abs(z_z), any_face)
         state.tilt_object[:, :k] = 1.0 - upright
 
     def _goals_and_progress(self) -> Array:

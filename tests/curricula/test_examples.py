@@ -120,7 +120,7 @@ def test_an_expert_goes_on_from_where_a_learner_has_got_to() -> None:
 
 def test_a_learner_that_needs_nobody_is_shown_less() -> None:
     led = worked_examples(PANDA, BOOK, seed=1, lesson=1, learner=expert)
-    assert sum(count(led).values()) <= 10
+    assert len(led) < 10, "where it succeeds before, there is nothing to show"
     assert all(episode.success for episode in led)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +12,11 @@ from numpy.typing import NDArray
 from daytwo.believing import Believing, Notes
 from daytwo.curricula.attempts import EXAM, Exercises, attempt
 from daytwo.curricula.trials import Trials, run_trials
-from daytwo.policies.estimator import Estimator
+from daytwo.policies.estimator import Estimator, stretches
 from daytwo.sim.arms import load_arm
 from daytwo.sim.believed import PRIOR, SUREST
 from daytwo.sim.context import Ranges
-from daytwo.sim.observation import SCALE
+from daytwo.sim.observation import OBSERVATION, SCALE
 from daytwo.sim.world import World
 
 RANGES = Ranges(mass=(0.5, 2.0), target_x=(-0.008, 0.008))
@@ -32,6 +34,17 @@ class Still:
     ) -> tuple[NDArray[np.float32], None]:
         self.seen.append(observation.copy())
         return np.full((len(observation), 5), 0.1, dtype=np.float32), None
+
+
+class Reaching:
+    """A policy that goes to the goal it is told."""
+
+    def predict(
+        self, observation: NDArray[np.float32], *, deterministic: bool = False
+    ) -> tuple[NDArray[np.float32], None]:
+        action = np.zeros((len(observation), 5), dtype=np.float32)
+        action[:, :3] = np.clip(20 * observation[:, OBSERVATION["ee_to_goal"]], -1.0, 1.0)
+        return action, None
 
 
 @pytest.fixture
@@ -97,6 +110,31 @@ def test_alone_every_attempt_is_a_trial_of_its_own(estimator: Estimator) -> None
     seen = np.concatenate(policy.seen).reshape(3, horizon, -1)
     np.testing.assert_array_equal(seen[0], seen[2])
     assert not np.array_equal(seen[0], seen[1])
+
+
+def test_step_by_step_it_believes_what_the_whole_trial_tells(estimator: Estimator) -> None:
+    """As learnt from afterwards: stretches, the ends of attempts and whether they were won."""
+    made, trials = world(2), Trials.drawn(RANGES, 1, 5, EXAM, 3)
+    acting = Believing(Reaching(), estimator, 2)
+    notes = Notes(acting, 5, 3 * (int(made.horizons[0]) + 1))
+    last = np.zeros((5, 2))
+
+    def watch(at: NDArray[np.int64], *rest: Any) -> None:
+        notes(at, *rest)
+        assert made.believed is not None
+        last[at[at >= 0]] = made.believed.mean[at >= 0]
+
+    success = run_trials(made, trials, acting, 3, watch=watch)
+    assert success[:, :2].any(), "else nothing was won"
+    won = notes.x[..., -2] > 0.5
+    np.testing.assert_array_equal(won.sum(axis=1), success[:, :2].sum(axis=1))
+    assert np.abs(notes.x[won][:, -7:-2]).max() > 0.1, "with what was done last"
+    felt, count = stretches(notes.x, notes.length)
+    with torch.no_grad():
+        mean = estimator(torch.from_numpy(felt))[0].numpy()
+    full = (felt[np.arange(5), count - 1] != 0).any(axis=-1).all(axis=-1)
+    seen = count - 1 - ~full  # a stretch that the trial's end cut short was not concluded from
+    np.testing.assert_allclose(last, mean[np.arange(5), seen], atol=1e-5)
 
 
 def test_notes_hold_every_step_of_every_trial(estimator: Estimator) -> None:

@@ -48,7 +48,7 @@ def test_a_textbook_may_set_the_learner() -> None:
     [
         ({"colour": 1}, "learner: there is no setting 'colour'; there are .*noise"),
         ({"secret": 1}, "no setting 'secret'"),
-        ({"noise": -1.0}, "first_steps: learner: noise must not be negative"),
+        ({"noise": -1.0}, "first_steps: learner: noise must be above 0"),
         ({"warm_updates": 0.5}, "learner: warm_updates must be a whole number"),
     ],
 )

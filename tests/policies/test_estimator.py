@@ -107,6 +107,12 @@ def test_what_is_not_finite_is_refused(which: str) -> None:
         assert torch.equal(value, before[name])
 
 
+def test_one_trial_is_too_few() -> None:
+    x, length, truth = felt(1)
+    with pytest.raises(InputError, match="1 trials; give two at least"):
+        fit(Estimator(np.ones(3), 1, NAMES, hidden=8), x, length, truth, updates=5)
+
+
 def test_one_of_another_version_is_named(tmp_path: Path) -> None:
     estimator = Estimator(np.ones(3), 1, NAMES, hidden=8)
     estimator.enter = torch.nn.Linear(5, 8)  # as when it felt one step at a time

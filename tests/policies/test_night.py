@@ -95,6 +95,16 @@ def test_a_night_makes_the_updates_asked_for(wins: bool) -> None:
     assert torch.isfinite(learner.policy.actor.flat).all()
 
 
+def test_what_acts_after_a_night_is_what_was_learnt_in_it() -> None:
+    learner, today = tired(), show(2)
+    learner.averaged = 50_000  # after a long study, of which the average is slow to forget
+    prepare(learner, today, {"reach": show(2)})
+    before = learner.policy.steady.flat.clone()
+    rehearse(learner, 20)
+    now, steady = learner.policy.actor.flat, learner.policy.steady.flat
+    assert (steady - now).norm() < (steady - before).norm()
+
+
 def test_a_night_ended_early_says_how_far_it_came_and_goes_on_the_same() -> None:
     asked: list[int] = []
 

@@ -10,11 +10,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from point_env import PointEnv, show
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from daytwo.errors import InputError
 from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
+from daytwo.policies.acting import ActingPolicy
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.learner import Learner
 from daytwo.policies.resume import restore, snapshot
@@ -286,3 +288,23 @@ def test_restored_in_another_process_it_acts_the_same_to_the_bit(tmp_path: Path)
     here = learner.predict(OBS, deterministic=True)[0]
     assert np.abs(here).max() > 0.01
     assert np.load(tmp_path / "acts.npy").tobytes() == here.tobytes()
+
+
+def test_a_checkpoint_from_before_weights_were_averaged_acts_by_the_latest(
+    tmp_path: Path,
+) -> None:
+    learner = Learner(points(), demos=show(5), config=CONFIG, seed=1)
+    learner.learn(300)
+    learner.save(tmp_path / "new")
+    parts, meta = load_checkpoint(tmp_path / "new")
+    del parts["policy"]["steady.flat"]
+    del meta["counters"]["averaged"]
+    save_checkpoint(tmp_path / "old", parts, meta)
+    old = Learner.load(tmp_path / "old")
+    assert old.averaged == 0
+    with torch.no_grad():
+        latest = torch.tanh(old.policy.actor.gaussian(old.policy.scale(torch.from_numpy(OBS)))[0])
+    np.testing.assert_allclose(old.predict(OBS, deterministic=True)[0], latest, atol=1e-6)
+    np.testing.assert_allclose(
+        ActingPolicy(parts, meta).predict(OBS, deterministic=True)[0], latest, atol=1e-4
+    )

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daytwo.sim.arms import load_arm
+from daytwo.sim.engine import MujocoEngine
 from daytwo.sim.fixtures import HOLE, RIM, code
 from daytwo.sim.predicates import (
     CLEAR,
@@ -23,6 +25,7 @@ from daytwo.sim.predicates import (
     evaluate,
 )
 from daytwo.sim.state import State
+from daytwo.sim.world import World
 
 HALF = 0.02  # [m] of the cubes
 
@@ -135,3 +138,16 @@ def test_a_peg_is_inserted_upright_deep_and_where_the_hole_is(state: State) -> N
         for name, value in change.items():
             getattr(changed, name)[0, 0] = value
         assert not holds(changed, "inserted"), change
+
+
+@pytest.mark.parametrize("task", ["insert", "pick"])
+def test_a_peg_that_lies_is_tilted_and_a_cube_is_not(task: str) -> None:
+    world = World(load_arm("panda"), [task], 1, threads=1)
+    assert isinstance(world.engine, MujocoEngine)
+    for quat, lies in (((1.0, 0.0, 0.0, 0.0), False), ((0.5**0.5, 0.5**0.5, 0.0, 0.0), True)):
+        joint = world.engine.model.joint("object0")
+        at = int(joint.qposadr[0]) + 3
+        world.engine.batch.bind("qpos")[0, at : at + 4] = quat
+        world._measure()
+        tilt = world.state.tilt_object[0, 0]
+        assert tilt == pytest.approx(float(lies and task == "insert"), abs=1e-6)

@@ -117,7 +117,8 @@ def test_diverged_physics_is_counted_and_ends_the_attempt() -> None:
     assert np.isfinite(result.reward).all()
     for _ in range(2):  # nobody resets it: it may wait for a trial
         assert np.isfinite(world.observe()).all()
-        assert np.isfinite(world.step(np.zeros((4, 5))).obs).all()
+        assert np.isfinite(world.step(world.expert_action()).obs).all()
+    assert world.diverged == 1
     world.reset(2, 0, 0.5, 4)
     assert not world.step(np.zeros((4, 5))).truncated.any()
 
