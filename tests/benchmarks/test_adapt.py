@@ -92,9 +92,11 @@ def test_an_excerpt_holds_what_was_asked_for() -> None:
 @pytest.mark.slow
 def test_a_tiny_study_believes_acts_and_is_counted() -> None:
     book = excerpt(load_textbook("tabletop"), ("reach",))
-    arm = load_arm(book.arm)
+    quick = {"lessons": 2, "learner": {**book.learner, "warm_updates": 1500}}
+    book, arm = book.model_copy(update=quick), load_arm(book.arm)
     policy, shown = study(arm, book, 20, seed=0, blind=False)
-    assert shown == {"reach": 64}
+    assert shown.keys() == {"reach"}
+    assert 64 < shown["reach"] <= 128, "of the second lesson what it did not do by itself"
     assert book.context is not None
     said: list[str] = []
     tiny = Estimating(rounds=2, trials=6, updates=5, hidden=16, contexts=2)

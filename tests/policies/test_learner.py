@@ -48,7 +48,7 @@ def test_learns_a_sparse_task_better_than_it_was_shown() -> None:
     shown = show(10)
     learner = Learner(points(8), shown, QUICK, seed=1)
     before, _ = attempt(learner, 40)
-    learner.learn(4000)
+    learner.learn(6000)
     rate, steps = attempt(learner, 40)
     assert before < 0.5
     assert rate >= 0.9
