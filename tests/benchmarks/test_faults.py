@@ -10,6 +10,7 @@ import pytest
 
 from daytwo.benchmarks import faults
 from daytwo.benchmarks.fault_cell import INSTALL, SETUPS
+from daytwo.benchmarks.fault_kinds import KINDS
 from daytwo.benchmarks.fault_watch import REST, Decided, Seen, moving, unasked
 from daytwo.hardware.governor import STILL
 
@@ -41,7 +42,7 @@ def test_a_move_without_a_command_before_it_is_told() -> None:
 def test_every_kind_strikes_as_often_as_its_share() -> None:
     plan = faults.schedule(200, random.Random(0))
     names = Counter(name for cell in plan.values() for name in cell)
-    assert names == {name: kind.share for name, kind in faults.KINDS.items()}
+    assert names == {name: kind.share for name, kind in KINDS.items()}
     assert sum(names.values()) == 200
     assert set(plan) == set(SETUPS)
     quick = [name for cell in faults.schedule(20, random.Random(0)).values() for name in cell]
