@@ -11,12 +11,13 @@ from daytwo.sim.tasks.base import Placement, Task
 
 HALF_Z = 0.024  # [m] of the peg
 GRIP = -0.002  # [m] above the peg's centre it is grasped: low, so that its edges tilt it less
-SEARCH = 0.012  # [m] from the reported goal the search goes
+SEARCH = 0.010  # [m] from the reported goal the search goes
 PITCH = 0.0022  # [m] the search's spiral widens by this each turn
 LEAD = 0.0035  # [m] the command leads the searching tool by this
 PRESS = 0.001  # [m] and goes below it by this: enough to press, too little to slip in the grip
 DOWN = 0.003  # [m] likewise where nothing is pressed: a gentle descent
-SUNK = 0.0006  # [m] below the rim, from which the peg has found the hole
+STUCK = 0.0015  # [m] from the rim's height, at which the peg stands on it
+SUNK = 0.0012  # [m] below the rim, from which the peg has found the hole
 TRAVEL = 0.018  # [m] above the rim the peg is carried
 LAG = 0.06  # [s] the tool is behind its command
 
@@ -30,7 +31,7 @@ class Insert(Task):
     """
 
     name = "insert"
-    horizon = 110
+    horizon = 150
     n_objects = 1
     fixture = "socket"
     descriptor = descriptor("inserted")
@@ -77,7 +78,7 @@ class Insert(Task):
         # Carry: up, across, down onto the rim. What the peg has to move, the tool has to.
         carried = goal - peg
         level = np.linalg.norm(carried[:, :2], axis=1)
-        bottom = peg[:, 2] - HALF_Z
+        bottom = -carried[:, 2]  # above the socket's floor, wherever the camera sees that
         turn = np.where(
             bottom > 0.01, wrap(state.yaw_goal - state.yaw_object[:, 0], np.pi / 2), 0.0
         )
@@ -90,7 +91,7 @@ class Insert(Task):
         over[:, 2] = state.p_ee[:, 2] + np.maximum(climb, -0.008)
 
         # On the rim: search, pressing lightly. In the hole: straight down.
-        stuck = (level < SEARCH + 0.002) & (np.abs(gap) < 0.0015) & (state.v_ee[:, 2] > -0.02)
+        stuck = (level < SEARCH + 0.002) & (np.abs(gap) < STUCK) & (state.v_ee[:, 2] > -0.02)
         sunk = (level < SEARCH + 0.002) & (gap < -SUNK)
         searched = state.p_ee + LEAD * spiral(-carried[:, :2])
         searched[:, 2] = state.p_ee[:, 2] - PRESS

@@ -47,7 +47,7 @@ class Stow(DrawerTask, GraspTask):
     def _middle(self, bar: Array, yaw: Array, half: Array) -> Array:
         """Centre of a cube (n, 3) on the floor of drawers whose handles' bars are there."""
         middle = bar + turned(np.array([DEPTH / 2 - BAR[0], 0.0, 0.0]), yaw)
-        middle[:, 2] = FLOOR + half
+        middle[:, 2] += FLOOR + half - BAR[2]  # of the bar's, wherever a camera sees that
         return middle
 
     def expert(self, state: State) -> Array:
