@@ -16,6 +16,7 @@ from daytwo.curricula.continual import bootstrap
 from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
 from daytwo.curricula.wilson import wilson
 from daytwo.errors import InputError
+from daytwo.few_shot import FewShot
 from daytwo.plan import Plan
 from daytwo.policies.estimator import Estimator
 from daytwo.run_folder import RunFolder, write_json
@@ -27,13 +28,16 @@ from daytwo.study import load_learner
 from daytwo.trial_plots import COMPARED, LEVELS, belief_and_truth, calibration, save, success_curves
 
 WHO: tuple[Mode, ...] = get_args(Mode)
+SHOT = "few_shot"  # a carried belief, then a nearest skill, then a residual
+FEW = 30  # trials at most of each task, of which that is tried: it takes seconds a failure
 Rates = dict[str, list[dict[str, float]]]  # task -> mean, low and high at each attempt
 
 
 def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
-    """Run trials of five attempts of every task that was studied; file figures and plots.
+    """Run trials of five attempts of every task, studied or held out; file figures and plots.
 
     Contexts lie beyond those studied where the textbook says what lies there (`exam_context`).
+    Of each task's first trials it is tried, too, what a nearest skill and a residual add.
 
     Args:
         folder: of the run.
@@ -49,8 +53,9 @@ def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
     plan, studied, drawn = hiding(folder)
     book, arm = plan.textbook, load_arm(plan.arm)
     policy, estimator = load_learner(folder, arm), Estimator.load(folder.estimator)
-    trials = Trials.drawn(drawn, len(book.tasks), each, EXAM, seed=2**20)
-    world = World(arm, book.tasks, min(AT_ONCE, len(trials)), ranges=studied)
+    tasks = tuple(dict.fromkeys((*book.tasks, *(paper.task for paper in book.held_out))))
+    trials = Trials.drawn(drawn, len(tasks), each, EXAM, seed=2**20)
+    world = World(arm, tasks, min(AT_ONCE, len(trials)), ranges=studied)
     notes = BeliefNotes(world, trials)
     success: dict[str, NDArray[np.bool_]] = {}
     for who in WHO:
@@ -58,14 +63,21 @@ def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
         watch = notes if who == "carried" else None
         with screen.counting(f"Trials, belief {who}", len(trials) * ATTEMPTS) as done:
             success[who] = run_trials(world, trials, acting, watch=watch, done=done)
-    beliefs = notes.beliefs()
-    rates = {who: success_at(won, trials.task, book.tasks) for who, won in success.items()}
+    first = np.flatnonzero(np.tile(np.arange(each) < FEW, len(tasks)))
+    world = World(arm, tasks, min(AT_ONCE, len(first)), ranges=studied)
+    few = FewShot(policy, estimator, world, book.tasks, plan.seed)
+    with screen.counting("Trials, few-shot", len(first) * ATTEMPTS) as done:
+        success[SHOT] = run_trials(world, trials.take(first), few, watch=few.note, done=done)
+    of = {who: trials.task[first] if who == SHOT else trials.task for who in success}
+    beliefs = notes.beliefs().take(trials.task < len(book.tasks))
+    rates = {who: success_at(won, of[who], tasks) for who, won in success.items()}
+    success = {who: won[of[who] < len(book.tasks)] for who, won in success.items()}
     over = {who: over_tasks(won) for who, won in success.items()}
     gain = success["carried"][:, -1].astype(float) - success["carried"][:, 0]
     beyond = book.exam_context is not None
     note = f"{each} trials a task, contexts {'beyond those' if beyond else 'as'} studied"
     plots = {
-        folder.trials_plot: success_curves(rates, over, note),
+        folder.trials_plot: success_curves(_marked(rates, book.tasks), over, note),
         folder.beliefs_plot: belief_and_truth(beliefs, note),
         folder.calibration_plot: calibration(beliefs, note),
     }
@@ -75,6 +87,7 @@ def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
         "trials_per_task": each,
         "beyond_studied": beyond,
         "contexts": drawn.model_dump(),
+        "held_out": list(tasks[len(book.tasks) :]),
         "success_at": rates,
         "over_tasks": over,
         "gain": {
@@ -82,6 +95,7 @@ def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
             "interval": [round(x, 4) for x in bootstrap(gain, 0.95)],
         },
         "belief": {f"after_{k}": _believed(beliefs, k) for k in COMPARED},
+        "learning_on_the_spot_s": _seconds(few.seconds),
         "intervals": "95 %: Wilson; of the gain bootstrap over trials",
         "plots": [str(path) for path in plots],
     }
@@ -142,6 +156,25 @@ def trials_table(rates: Mapping[str, Rates], over: Mapping[str, list[dict[str, f
             )
             table.add_row("" if i else task, who, *cells)
     return table
+
+
+def _marked(rates: Mapping[str, Rates], studied: Sequence[str]) -> dict[str, Rates]:
+    """The same, where a task's name says that it was held out."""
+    return {
+        who: {task if task in studied else f"{task} (held out)": at for task, at in of.items()}
+        for who, of in rates.items()
+    }
+
+
+def _seconds(took: Sequence[float]) -> dict[str, float]:
+    """How long it took to learn between two attempts."""
+    if not took:
+        return {"times": 0}
+    return {
+        "times": len(took),
+        "median": round(float(np.median(took)), 2),
+        "longest": round(max(took), 2),
+    }
 
 
 def _believed(beliefs: Beliefs, attempt: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -38,6 +38,11 @@ class Beliefs:
                     f"belief of trial {i} after attempt {k + 1}: {what} of {self.names[j]} is "
                     f"{values[i, k, j]}; it has to be a finite number"
                 )
+
+    def take(self, rows: NDArray[np.bool_]) -> Beliefs:
+        """Of some of the trials, (m,) true where they are meant."""
+        some = {name: getattr(self, name)[rows] for name in ("truth", "mean", "spread")}
+        return replace(self, **some)
 
     def missed(self, attempt: int) -> Array:
         """Root of the mean squared error after an attempt, counted from 1; (c,), own units."""

@@ -93,6 +93,16 @@ class Believed:
         told = np.clip(self.mean[:, self._told], -1.0, 1.0)
         return np.concatenate([told, self.spread, truth], axis=1, dtype=np.float32)
 
+    def taken_for_true(self, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Observations (k, o) in which what is believed is said to be true, for critics where
+        nobody knows the truth.
+        """
+        out = obs.copy()
+        c, told = len(self.names), out[:, -self.size :][:, : len(self._told)]
+        out[:, -c:] = 0.0  # of what is taken off what is told nothing is missing
+        out[:, -c + self._told] = told
+        return out
+
 
 class Blur:
     """Lets arms believe what is true, blurred on purpose, when their attempts begin.

@@ -14,7 +14,7 @@ import torch
 from believing_run import HIDES, believing_run
 from rich.console import Console
 
-from daytwo.adapting import WHO, adapt, success_at
+from daytwo.adapting import SHOT, WHO, adapt, success_at
 from daytwo.errors import InputError
 from daytwo.policies.estimator import Estimator
 from daytwo.run_folder import RunFolder
@@ -38,8 +38,11 @@ def test_figures_plots_and_a_table_of_all_who_acted(folder: RunFolder) -> None:
     shown, said = screen()
     told = adapt(folder, shown, each=3)
     assert json.loads(folder.trials.read_text()) == json.loads(json.dumps(told))
-    assert list(told["success_at"]) == list(WHO)
-    for who in WHO:
+    assert list(told["success_at"]) == [*WHO, SHOT]
+    assert told["held_out"] == ["top"]
+    assert told["learning_on_the_spot_s"]["times"] > 0  # it fails at what it was never taught
+    for who in (*WHO, SHOT):
+        assert len(told["success_at"][who]["top"]) == 5
         assert len(told["success_at"][who]["reach"]) == 5
         assert told["over_tasks"][who] == told["success_at"][who]["reach"]
     assert told["beyond_studied"] is False
