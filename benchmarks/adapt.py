@@ -52,7 +52,8 @@ from daytwo.trial_plots import success_curves
 
 TASKS = ("push", "place", "stack", "press", "insert")
 TRIALS, QUICK_TRIALS = 200, 100  # of each task
-UPDATES, QUICK_UPDATES = 20_000, 8_000  # of practice
+UPDATES, QUICK_UPDATES = 20_000, 6_000  # of practice
+QUICK_CLONING = 4_000  # updates after each lesson
 SIMULATIONS = 128
 WHO = ("carried", "wiped", "oracle", "blind")
 Success = Mapping[str, NDArray[np.bool_]]  # who -> (trials, attempts)
@@ -61,6 +62,9 @@ Success = Mapping[str, NDArray[np.bool_]]  # who -> (trials, attempts)
 def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     """Every seed's study and trials; a quick run takes one seed and studies shorter."""
     console, book = Console(stderr=True), excerpt(load_textbook("tabletop"), TASKS)
+    if quick:
+        shorter = book.learner | {"warm_updates": QUICK_CLONING}
+        book = book.model_copy(update={"learner": shorter})
     arm, tasks = load_arm(book.arm), book.tasks
     assert book.context is not None
     assert book.exam_context is not None
@@ -106,6 +110,8 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
             "trials_per_task": each,
             "worked_examples": shown,
             "updates": updates,
+            "learner": book.learner,
+            "lessons": book.lessons,
             "simulations": SIMULATIONS,
             "estimator": vars(Estimating()),
             "studied": book.context.model_dump(),
