@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from daytwo.sim.predicates import PREDICATES
+from daytwo.sim.predicates import PREDICATES, slid
 from daytwo.sim.scene import N_OBJECTS
 from daytwo.sim.state import State, goal_yaw_error, grasp_yaw_error, wrap
 
@@ -36,6 +36,7 @@ _LAYOUT: tuple[tuple[str, int, float], ...] = (
     ("ee_to_goal", 3, 0.1),
     ("object_to_goal", 3, 0.1),
     ("goal_yaw_error", 1, 0.4),
+    ("slid", 1, 0.05),  # how far a fixture's part is from its place at rest [m]
     ("descriptor", len(PREDICATES), 1.0),
     ("time_left", 1, 0.5),  # 1 at the start, 0 at the horizon
 )
@@ -54,7 +55,7 @@ LAYOUT = tuple((name, number) for name, number, _ in _LAYOUT)
 # (OBS_DIM,)
 SCALE = np.repeat([size for *_, size in _LAYOUT], [number for _, number, _ in _LAYOUT])
 OBS_DIM = len(SCALE)
-_LENGTHS = ("opening", "height", "ee_to", "yaw_to", "grasp_yaw", "object_to", "goal_yaw")
+_LENGTHS = ("opening", "height", "ee_to", "yaw_to", "grasp_yaw", "object_to", "goal_yaw", "slid")
 # Lengths and angles between things: of these a millimetre may decide.
 FINE = tuple(i for name, at in OBSERVATION.items() if name.startswith(_LENGTHS)
              for i in range(at.start, at.stop))  # fmt: skip
@@ -93,6 +94,7 @@ def observe(
     first = (state.half[:, 0] > 0)[:, None]
     obs[:, at["object_to_goal"]] = (state.p_goal - state.p_object[:, 0]) * first
     obs[:, at["goal_yaw_error"]] = goal_yaw_error(state)[:, None]
+    obs[:, at["slid"]] = slid(state)[:, None]
     obs[:, at["descriptor"]] = descriptors
     obs[:, at["time_left"]] = time_left[:, None]
     return obs
