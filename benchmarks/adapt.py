@@ -62,15 +62,15 @@ Success = Mapping[str, NDArray[np.bool_]]  # who -> (trials, attempts)
 def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     """Every seed's study and trials; a quick run takes one seed and studies shorter."""
     console, book = Console(stderr=True), excerpt(load_textbook("tabletop"), TASKS)
+    updates = QUICK_UPDATES if quick else UPDATES
     if quick:
-        shorter = book.learner | {"warm_updates": QUICK_CLONING}
+        shorter = book.learner | {"warm_updates": QUICK_CLONING, "ramp_updates": updates}
         book = book.model_copy(update={"learner": shorter})
     arm, tasks = load_arm(book.arm), book.tasks
     assert book.context is not None
     assert book.exam_context is not None
     torch.set_num_threads(max(1, cores() // 2))
     each = QUICK_TRIALS if quick else TRIALS
-    updates = QUICK_UPDATES if quick else UPDATES
     trials = Trials.drawn(book.exam_context, len(tasks), each, EXAM, seed=2**20)
     outcomes: dict[str, list[NDArray[np.bool_]]] = {who: [] for who in WHO}
     coverage: list[dict[str, float]] = []

@@ -68,16 +68,19 @@ def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
     few = FewShot(policy, estimator, world, book.tasks, plan.seed)
     with screen.counting("Trials, few-shot", len(first) * ATTEMPTS) as done:
         success[SHOT] = run_trials(world, trials.take(first), few, watch=few.note, done=done)
+    more = success[SHOT][:, -1].astype(float) - success["carried"][first, -1]
     of = {who: trials.task[first] if who == SHOT else trials.task for who in success}
     beliefs = notes.beliefs().take(trials.task < len(book.tasks))
     rates = {who: success_at(won, of[who], tasks) for who, won in success.items()}
+    rates = _marked(rates, book.tasks)
     success = {who: won[of[who] < len(book.tasks)] for who, won in success.items()}
     over = {who: over_tasks(won) for who, won in success.items()}
     gain = success["carried"][:, -1].astype(float) - success["carried"][:, 0]
     beyond = book.exam_context is not None
-    note = f"{each} trials a task, contexts {'beyond those' if beyond else 'as'} studied"
+    note = f"{each} trials a task (few-shot: {min(each, FEW)}), contexts "
+    note += "beyond those studied" if beyond else "as studied"
     plots = {
-        folder.trials_plot: success_curves(_marked(rates, book.tasks), over, note),
+        folder.trials_plot: success_curves(rates, over, note),
         folder.beliefs_plot: belief_and_truth(beliefs, note),
         folder.calibration_plot: calibration(beliefs, note),
     }
@@ -95,8 +98,23 @@ def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
             "interval": [round(x, 4) for x in bootstrap(gain, 0.95)],
         },
         "belief": {f"after_{k}": _believed(beliefs, k) for k in COMPARED},
-        "learning_on_the_spot_s": _seconds(few.seconds),
-        "intervals": "95 %: Wilson; of the gain bootstrap over trials",
+        SHOT: {
+            "trials_per_task": min(each, FEW),
+            "less_carried": {
+                name: {
+                    "mean": round(float(more[rows].mean()), 4),
+                    "interval": [round(x, 4) for x in bootstrap(more[rows], 0.95)],
+                }
+                for name, rows in (
+                    ("studied", trials.task[first] < len(book.tasks)),
+                    ("held_out", trials.task[first] >= len(book.tasks)),
+                )
+                if rows.any()
+            },
+            "learning_s": _seconds(few.seconds),
+        },
+        "intervals": "95 %: Wilson; of differences bootstrap over trials",
+        "all": "over_tasks and gain are of the studied tasks",
         "plots": [str(path) for path in plots],
     }
     write_json(folder.trials, result)
@@ -148,7 +166,7 @@ def trials_table(rates: Mapping[str, Rates], over: Mapping[str, list[dict[str, f
     rows = {
         task: {who: of[task] for who, of in rates.items()} for task in next(iter(rates.values()))
     }
-    for task, by_who in (rows | ({"all": dict(over)} if len(rows) > 1 else {})).items():
+    for task, by_who in (rows | ({"all studied": dict(over)} if len(rows) > 1 else {})).items():
         for i, (who, at) in enumerate(by_who.items()):
             cells = (
                 f"{r['mean']:.0%} [dim]({100 * r['low']:.0f}–{100 * r['high']:.0f})[/dim]"
@@ -159,7 +177,7 @@ def trials_table(rates: Mapping[str, Rates], over: Mapping[str, list[dict[str, f
 
 
 def _marked(rates: Mapping[str, Rates], studied: Sequence[str]) -> dict[str, Rates]:
-    """The same, where a task's name says that it was held out."""
+    """Rates where a task's name says that it was held out."""
     return {
         who: {task if task in studied else f"{task} (held out)": at for task, at in of.items()}
         for who, of in rates.items()

@@ -1,9 +1,13 @@
 """Getting better within a trial, in this order: a belief, the nearest skill, a residual.
 
 1. Whatever happens, what is felt moves the belief (`daytwo.believing`); nothing is trained.
-2. Who failed at a task that was never studied does it next as the skill whose words are nearest.
-3. Who failed twice learns a bounded residual on the spot, from this trial's attempts and from
-   stored ones of that skill (`daytwo.policies.residual`).
+2. Who failed at a task that was never studied does it next as the skill whose words are nearest;
+   where two are as near, as one after the other.
+3. Who failed twice learns, after each failure, a bounded residual on the spot, from this trial's
+   attempts and from the policy's own successes at that skill (`daytwo.policies.residual`).
+
+Nothing of what is hidden is looked at: rewards are shaped by what is told, and what is believed
+stands for the truth.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from daytwo.policies.residual import OnTheSpot, Residual
 from daytwo.sim.observation import OBSERVATION
 from daytwo.sim.predicates import PREDICATES
 from daytwo.sim.state import Array
-from daytwo.sim.world import StepResult, World
+from daytwo.sim.world import DISCOUNT, SHAPING, StepResult, World
 
 STORED = 4000  # transitions at most of a skill that worked, that a residual learns from
 FAILURES = 2  # in one trial, from which a residual is learnt
@@ -39,7 +43,9 @@ class _Trial:
     """Of one arm so far."""
 
     rows: list[Tensor] = field(default_factory=list)  # of each attempt, (t, width)
+    then: list[Array] = field(default_factory=list)  # what was believed at each step, (t, c)
     failures: int = 0
+    failed: bool = False  # at the latest attempt
     residual: Residual | None = None
 
 
@@ -64,13 +70,17 @@ class FewShot:
         seed: int = 0,
         settings: OnTheSpot | None = None,
     ) -> None:
+        assert world.believed is not None, "this world hides nothing"
         self.learner, self.settings, self._seed = learner, settings, seed
+        self._world, self._believed = world, world.believed
         self.believing = Believing(self, estimator, world.n)
         self.nearest = nearest(world, studied)
         self.seconds: list[float] = []  # that each learning between two attempts took
         self._worked: dict[bytes, Tensor] = {}  # by a skill's words
         self._trials = [_Trial() for _ in range(world.n)]
-        self._steps: list[list[Tensor]] = [[] for _ in range(world.n)]  # of the running attempts
+        # Of the running attempts: each step's row, and what was believed.
+        self._steps: list[list[tuple[Tensor, Array]]] = [[] for _ in range(world.n)]
+        self._potential = np.zeros(world.n)
         self._says = world.descriptors[world.task].astype(np.float32)
         self._obs = np.zeros((world.n, world.obs_dim), dtype=np.float32)
 
@@ -93,6 +103,7 @@ class FewShot:
     ) -> tuple[NDArray[np.float32], Any]:
         """The learner's actions (n, a), told each arm's words, with its residual if it has one."""
         obs = self._obs = self._told(observation)
+        self._potential = self._world.told_potential()
         action, state = self.learner.predict(obs, deterministic=deterministic)
         for i, trial in enumerate(self._trials):
             if trial.residual is not None:
@@ -107,51 +118,62 @@ class FewShot:
         result: StepResult,
     ) -> None:
         """Keep what the running attempts did; see `daytwo.curricula.attempts.Watch`."""
+        then = np.where(result.terminated, 0.0, self._world.told_potential())
+        reward = result.success + SHAPING * (DISCOUNT * then - self._potential)
+        after = self._told(result.obs)
         rows = self.learner.layout.rows(
-            self._obs, action.astype(np.float32), result.reward, result.terminated,
-            self._told(result.obs),
-        )  # fmt: skip
+            self._obs, np.float32(action), np.float32(reward), result.terminated, after
+        )
         for i in np.flatnonzero(at >= 0):
-            self._steps[i].append(rows[i])
+            self._steps[i].append((rows[i], self._believed.mean[i].copy()))
             if result.terminated[i] or result.truncated[i]:
                 self._ended(int(i), bool(result.terminated[i]), bool(result.success[i]))
 
     def _ended(self, i: int, terminated: bool, success: bool) -> None:
-        rows, self._steps[i] = torch.stack(self._steps[i]), []
+        steps, then = zip(*self._steps[i], strict=True)
+        rows, trial, self._steps[i] = torch.stack(steps), self._trials[i], []
         if terminated:
             rows = with_bounds(rows, self.learner.layout, self.learner.config.discount)
-        self._trials[i].rows.append(rows)
-        self._trials[i].failures += not success
+        trial.rows.append(rows)
+        trial.then.append(np.array(then))
+        trial.failures += not success
+        trial.failed = not success
 
     def _between(self, world: World, i: int) -> None:
         """Between two attempts of one arm's trial."""
-        trial, skill = self._trials[i], self.nearest[world.task[i]]
-        if trial.failures == 1:
-            self._says[i] = skill
+        trial, skills = self._trials[i], self.nearest[world.task[i]]
+        if not trial.failed:
+            return
+        skill = skills[min(trial.failures, len(skills)) - 1]
+        self._says[i] = skill
         if trial.failures < FAILURES:
             return
-        assert world.believed is not None
+        begun = time.monotonic()
         if trial.residual is None:
             trial.residual = Residual(self.learner, self._seed + i, self.settings)
-        begun = time.monotonic()
-        # The truth, which critics saw in study, is not known here: what is believed stands for it.
-        rows = torch.cat(trial.rows)
-        for at in (0, self.learner.layout.obs + self.learner.layout.action + 2):
-            seen = rows[:, at : at + self.learner.layout.obs]
-            seen.copy_(torch.from_numpy(world.believed.taken_for_true(seen.numpy())))
+        rows, then = torch.cat(trial.rows), np.concatenate(trial.then)
+        layout = self.learner.layout
+        for at in (0, layout.obs + layout.action + 2):  # observations, and those that followed
+            seen = rows[:, at : at + layout.obs].numpy()
+            self._believed.taken_for_true(seen, then, self._believed.mean[i])
         trial.residual.learn(rows, self._stored(skill))
         self.seconds.append(time.monotonic() - begun)
 
     def _stored(self, skill: Array) -> Tensor:
-        """What worked of the skill that is said so, rows (s, width)."""
-        if skill.tobytes() not in self._worked:
+        """What worked of the skill that is said so, rows (s, width): the policy's own successes,
+        or where it has none what it was shown.
+        """
+        words = skill.tobytes()
+        if words not in self._worked:
             known = self.learner.successes
-            rows = torch.cat([known.examples, known.own[: known.filled]])
-            said = torch.from_numpy(skill).to(rows)
-            rows = rows[(rows[:, _SAYS] == said).all(dim=1)]
-            some = np.random.default_rng(self._seed).permutation(len(rows))[:STORED]
-            self._worked[skill.tobytes()] = rows[torch.from_numpy(some).to(rows.device)]
-        return self._worked[skill.tobytes()]
+            for rows in (known.own[: known.filled], known.examples):
+                said = (rows[:, _SAYS] == torch.from_numpy(skill).to(rows)).all(dim=1)
+                at = torch.nonzero(said)[:, 0]
+                some = torch.randperm(len(at), generator=torch.Generator().manual_seed(self._seed))
+                self._worked[words] = rows[at[some[:STORED].to(at.device)]]
+                if len(at):
+                    break
+        return self._worked[words]
 
     def _told(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         obs = observation.copy()
@@ -159,18 +181,18 @@ class FewShot:
         return obs
 
 
-def nearest(world: World, studied: Sequence[str]) -> Array:
-    """Words of the studied task that is nearest to each of a world's, (tasks, PREDICATES)."""
-    names = [task.name for task in world.tasks]
-    known = [world.descriptors[names.index(name)] for name in studied]
-
-    def words(row: NDArray[np.int8]) -> dict[str, int]:
-        return {name: int(sign) for name, sign in zip(PREDICATES, row, strict=True)}
-
-    return np.array(
-        [
-            min(known, key=lambda row: descriptor_distance(words(own), words(row)))
-            for own in world.descriptors
-        ],
-        dtype=np.float32,
-    )
+def nearest(world: World, studied: Sequence[str]) -> list[list[Array]]:
+    """For each of a world's tasks, the words (PREDICATES,) of the studied ones that are nearest;
+    several where they are equally near, in the order in which they were studied.
+    """
+    rows = {task.name: row for task, row in zip(world.tasks, world.descriptors, strict=True)}
+    words = {
+        name: {p: int(sign) for p, sign in zip(PREDICATES, row, strict=True)}
+        for name, row in rows.items()
+    }
+    found = []
+    for own in rows:
+        far = {name: descriptor_distance(words[own], words[name]) for name in studied}
+        least = min(far.values())
+        found.append([rows[name].astype(np.float32) for name in studied if far[name] == least])
+    return found

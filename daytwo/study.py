@@ -28,7 +28,7 @@ from daytwo.sim.arms import Arm, load_arm
 from daytwo.sim.believed import Blur
 from daytwo.sim.vec_env import BatchVecEnv
 
-SAVE_EVERY = 5  # probes; in steps, not seconds, because saving ends the running attempts
+SAVE_EVERY = 2  # probes; in steps, not seconds, because saving ends the running attempts
 STOPPED = "stopped by hand"
 
 

@@ -93,13 +93,13 @@ def success_curves(
 
     Args:
         rates: who -> task -> at each attempt mean, low and high.
-        over: who -> the same over all tasks.
+        over: who -> the same over all tasks that were studied.
         note: on what it was measured.
     """
     tasks = list(next(iter(rates.values())))
     panels = {task: {who: of[task] for who, of in rates.items()} for task in tasks}
     if len(tasks) > 1:
-        panels = {"all tasks": dict(over)} | panels
+        panels = {"all studied tasks": dict(over)} | panels
     with plt.rc_context(_STYLE):
         columns = math.ceil(math.sqrt(len(panels)))
         rows = -(-len(panels) // columns)

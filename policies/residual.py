@@ -3,7 +3,7 @@
 The policy itself stays as it is (residual reinforcement learning: Johannink et al., ICRA 2019;
 Silver et al., "Residual policy learning", 2018). A copy of the critics goes on learning from what
 has just been tried, beside what worked before; the residual climbs their estimate where it has been
-in this trial, and is kept small where the policy is known to work.
+in this trial, and is kept small where the policy has worked.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class OnTheSpot:
     batch_size: int = 128  # transitions of the trial, and as many that are stored
     rate: float = 1e-3  # Adam learning rate of the residual
     critic_rate: float = 3e-4  # likewise of the critics' copy
-    keep: float = 2.0  # weight of adding nothing where the policy is known to work
+    keep: float = 2.0  # weight of adding nothing where the policy has worked
     hidden: int = 64  # units
 
 
@@ -111,6 +111,8 @@ class Residual:
         # Critics: the mean of (q - target)^2.
         then = self._sum(both.next_own, self._added(both.next_obs))
         next_q = self._target.values(both.next_obs, then).amin(0)
+        # The learner's critics count the noise of what is done next as worth something, too.
+        next_q += self._learner.log_ent_coef.exp() * self._learner.target_entropy
         target = torch.maximum(both.reward + both.discount * next_q, both.bound)
         tape = Tape()
         off = self._critic.values(both.obs, both.action, tape) - target
@@ -127,8 +129,9 @@ class Residual:
         by_q = torch.zeros_like(q).scatter_(0, critic, -climb.expand(1, tried))
         start = self._learner.policy.scale.size
         by_added = 2 * config.keep * BOUND * raw / max(len(known.obs), 1) / raw.shape[1]
-        by_added[:tried] = self._critic.input_gradient(tape, by_q.unsqueeze(-1), start=start)
-        by_added[:tried] *= action[:tried].abs() < 1.0
+        by_action = self._critic.input_gradient(tape, by_q.unsqueeze(-1), start=start)
+        inward = by_action * action[:tried] > 0  # at a limit only back
+        by_added[:tried] = by_action.where((action[:tried].abs() < 1.0) | inward, 0.0)
         by_raw = by_added * BOUND * (1 - raw**2)
         self.net.weight_gradient(added_tape, by_raw.unsqueeze(0))
         self._climber.step()

@@ -93,15 +93,18 @@ class Believed:
         told = np.clip(self.mean[:, self._told], -1.0, 1.0)
         return np.concatenate([told, self.spread, truth], axis=1, dtype=np.float32)
 
-    def taken_for_true(self, obs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Observations (k, o) in which what is believed is said to be true, for critics where
-        nobody knows the truth.
+    def taken_for_true(self, obs: NDArray[np.float32], then: Array, now: Array) -> None:
+        """Say in observations that what is believed now is true, for critics where nobody knows.
+
+        Args:
+            obs: (k, o), changed in place.
+            then: what was believed when they were told, (k, c).
+            now: what is, (c,).
         """
-        out = obs.copy()
-        c, told = len(self.names), out[:, -self.size :][:, : len(self._told)]
-        out[:, -c:] = 0.0  # of what is taken off what is told nothing is missing
-        out[:, -c + self._told] = told
-        return out
+        true = np.tile(now, (len(obs), 1))
+        offsets = [i for _, i in self._offsets]  # of which what was believed was taken off
+        true[:, offsets] -= then[:, offsets]
+        obs[:, -len(self.names) :] = true
 
 
 class Blur:

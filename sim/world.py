@@ -373,6 +373,14 @@ class World:
         upright = np.where(state.stretch[:, :k] > 1.0, np.abs(z_z), any_face)
         state.tilt_object[:, :k] = 1.0 - upright
 
+    def told_potential(self) -> Array:
+        """Each attempt's potential (n,) as far as it can be told: nobody knows the true one."""
+        potential = np.empty(self.n)
+        for task, rows in zip(self.tasks, self._rows, strict=True):
+            if len(rows):
+                potential[rows] = task.progress(self.state.take(rows))
+        return potential
+
     def _goals_and_progress(self) -> Array:
         """Move the goals that ride on objects; return each attempt's potential (n,).
 

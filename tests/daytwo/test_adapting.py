@@ -34,15 +34,20 @@ def screen() -> tuple[Screen, io.StringIO]:
     return Screen(Console(file=said, width=200)), said
 
 
-def test_figures_plots_and_a_table_of_all_who_acted(folder: RunFolder) -> None:
+def test_figures_plots_and_a_table_of_all_who_acted(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown, said = screen()
+    monkeypatch.setattr("daytwo.adapting.FEW", 2)
     told = adapt(folder, shown, each=3)
     assert json.loads(folder.trials.read_text()) == json.loads(json.dumps(told))
     assert list(told["success_at"]) == [*WHO, SHOT]
     assert told["held_out"] == ["top"]
-    assert told["learning_on_the_spot_s"]["times"] > 0  # it fails at what it was never taught
+    assert told[SHOT]["trials_per_task"] == 2
+    assert told[SHOT]["learning_s"]["times"] == 2 * 2 * 3  # between attempts 2 to 5, it fails
+    assert set(told[SHOT]["less_carried"]) == {"studied", "held_out"}
     for who in (*WHO, SHOT):
-        assert len(told["success_at"][who]["top"]) == 5
+        assert len(told["success_at"][who]["top (held out)"]) == 5
         assert len(told["success_at"][who]["reach"]) == 5
         assert told["over_tasks"][who] == told["success_at"][who]["reach"]
     assert told["beyond_studied"] is False

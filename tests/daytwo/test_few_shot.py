@@ -17,7 +17,7 @@ from daytwo.few_shot import FewShot, nearest
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.estimator import Estimator
 from daytwo.policies.learner import Learner
-from daytwo.policies.residual import BOUND, OnTheSpot
+from daytwo.policies.residual import OnTheSpot, Residual
 from daytwo.sim.arms import load_arm
 from daytwo.sim.context import Ranges
 from daytwo.sim.observation import OBSERVATION, SCALE
@@ -72,10 +72,14 @@ def run(learner: Learner, attempts: int) -> tuple[FewShot, list[NDArray[Any]], N
 
 
 def test_the_nearest_skill_is_the_one_whose_words_are() -> None:
-    made = World(ARM, ("push", "detour", "stack", "top"), 1, threads=1, ranges=RANGES)
-    found = nearest(made, ("push", "stack"))
-    words = made.descriptors.astype(np.float32)
-    assert (found == words[[0, 0, 2, 2]]).all()
+    tasks = ("place", "push", "stack", "unstack", "top", "detour")
+    made = World(ARM, tasks, 1, threads=1, ranges=RANGES)
+    found = nearest(made, tasks[:4])
+    words = dict(zip(tasks, made.descriptors, strict=True))
+    expected = [["place"], ["push"], ["stack"], ["unstack"], ["place", "stack"],
+                ["push", "unstack"]]  # fmt: skip
+    for skills, names in zip(found, expected, strict=True):
+        assert np.array_equal(skills, [words[name] for name in names])
 
 
 def test_who_fails_at_what_was_never_studied_takes_the_nearest_skill(learner: Learner) -> None:
@@ -89,16 +93,70 @@ def test_who_fails_at_what_was_never_studied_takes_the_nearest_skill(learner: Le
     assert (other[horizon[1] :] == push).all()
 
 
-def test_who_fails_twice_learns_a_bounded_residual(learner: Learner) -> None:
+def test_who_fails_twice_learns_a_residual(learner: Learner) -> None:
     before = {name: part.clone() for name, part in learner.policy.state_dict().items()}
     few, _, added = run(learner, 3)
     steps = int(world().horizons[0])
     assert len(few.seconds) == 2
     assert not added[: 2 * steps, 0].any()
     assert added[2 * steps : 3 * steps, 0].any()
-    assert np.abs(added).max() <= BOUND + 1e-6
     after = learner.policy.state_dict()
     assert all(torch.equal(part, after[name]) for name, part in before.items())
+
+
+def test_who_has_just_succeeded_learns_nothing(
+    learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    won = FewShot._ended
+    monkeypatch.setattr(FewShot, "_ended", lambda self, i, end, _: won(self, i, end, True))
+    few, said, added = run(learner, 4)
+    assert not few.seconds
+    assert not added.any()
+    assert (np.array(said)[:, 1] == world().descriptors[1]).all()
+
+
+def test_a_residual_learns_from_what_was_told_alone(
+    learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two trials that are told the same and hide different targets are one to it."""
+    given: list[tuple[torch.Tensor, torch.Tensor]] = []
+    monkeypatch.setattr(Residual, "learn", lambda _, *rows: given.append(rows) or 0)
+    monkeypatch.setattr(Estimator, "forward", believes(0.2))
+    for target in (-0.008, 0.008):
+        made = world()
+        few = few_shot(learner, made)
+        told, wrong = made.engine.reset, target
+
+        def reset(*args: Any, told: Any = told, wrong: float = wrong) -> Any:
+            placed = told(*args)
+            placed.p_goal = placed.p_goal - (wrong, 0.0, 0.0)  # it is told where it was
+            return placed
+
+        monkeypatch.setattr(made.engine, "reset", reset)
+        trials = Trials.drawn(Ranges(mass=(1, 1), target_x=(target, target)), 1, 1, EXAM, 0)
+        run_trials(made, trials, few, 3, watch=few.note)
+    (one, stored), (other, _) = given
+    assert torch.allclose(one, other, atol=1e-5)
+    layout, steps = learner.layout, int(world().horizons[0])
+    seen = layout.split(one)
+    for truth in (seen[0][:, -2:], seen[4][:, -2:]):
+        assert torch.allclose(truth[:, 0], torch.tensor(0.2), atol=1e-5)
+    # It believed nothing at first, and then what it believes now.
+    assert seen[0][0, -1] == pytest.approx(0.2, abs=1e-5)
+    assert seen[0][steps + 10, -1] == pytest.approx(0.0, abs=1e-5)
+    words = torch.from_numpy(world().descriptors[0]).float()
+    assert len(stored) > 0
+    assert (stored[:, OBSERVATION["descriptor"]] == words).all()
+
+
+def believes(mean: float) -> Any:
+    """Whatever is felt."""
+
+    def forward(self: Estimator, x: torch.Tensor, state: torch.Tensor | None = None) -> Any:
+        said = torch.full((len(x), x.shape[1], len(self.names)), mean)
+        return said, said - 2.0, torch.zeros(1, len(x), self.hidden)
+
+    return forward
 
 
 def test_a_trial_begins_without_the_residual_of_the_one_before(learner: Learner) -> None:
@@ -114,9 +172,8 @@ def test_a_trial_begins_without_the_residual_of_the_one_before(learner: Learner)
 def test_critics_are_told_what_is_believed_for_the_truth() -> None:
     made = world()
     assert made.believed is not None
-    made.reset(np.arange(2), np.zeros(2, int), np.zeros(2), np.arange(2))
-    made.believe(np.arange(2), np.array([[0.3, -0.2], [0.1, 0.4]]), np.full((2, 2), 0.2))
     obs = made.observe()
-    taken = made.believed.taken_for_true(obs)
-    assert (taken[:, :-2] == obs[:, :-2]).all()
-    assert np.allclose(taken[:, -2:], [[0.3, 0.0], [0.1, 0.0]])
+    before, then = obs.copy(), np.array([[0.3, -0.2], [0.1, 0.4]])
+    made.believed.taken_for_true(obs, then, np.array([0.5, 0.1]))
+    assert (obs[:, :-2] == before[:, :-2]).all()
+    assert np.allclose(obs[:, -2:], [[0.5, 0.3], [0.5, -0.3]])

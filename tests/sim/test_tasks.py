@@ -115,7 +115,7 @@ def test_no_constant_observation_element(arm: str, task: str) -> None:
         constant.add("object_to_goal")
     if not world.tasks[0].fixture:
         constant.add("goal_yaw_error")
-    if world.tasks[0].fixture in ("", None, "socket"):  # without a part that slides
+    if world.tasks[0].fixture in ("", "socket"):  # without a part that slides
         constant.add("slid")
     rigid = FIXED.get(task, ())
     for name, where in OBSERVATION.items():
