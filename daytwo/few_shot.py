@@ -122,7 +122,11 @@ class FewShot:
         reward = result.success + SHAPING * (DISCOUNT * then - self._potential)
         after = self._told(result.obs)
         rows = self.learner.layout.rows(
-            self._obs, np.float32(action), np.float32(reward), result.terminated, after
+            self._obs,
+            action.astype(np.float32),
+            reward.astype(np.float32),
+            result.terminated,
+            after,
         )
         for i in np.flatnonzero(at >= 0):
             self._steps[i].append((rows[i], self._believed.mean[i].copy()))
