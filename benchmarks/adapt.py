@@ -64,8 +64,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     console, book = Console(stderr=True), excerpt(load_textbook("tabletop"), TASKS)
     updates = QUICK_UPDATES if quick else UPDATES
     if quick:
-        shorter = book.learner | {"warm_updates": QUICK_CLONING, "ramp_updates": updates}
-        book = book.model_copy(update={"learner": shorter})
+        book = shortened(book, updates)
     arm, tasks = load_arm(book.arm), book.tasks
     assert book.context is not None
     assert book.exam_context is not None
@@ -126,6 +125,14 @@ def excerpt(book: Textbook, tasks: Sequence[str]) -> Textbook:
     chosen = tuple(each for _, each in book.exercises() if each.task in tasks)
     chapter = Chapter(name="all", exercises=chosen)
     return book.model_copy(update={"chapters": (chapter,), "held_out": ()})
+
+
+def shortened(book: Textbook, updates: int) -> Textbook:
+    """For a quick study of so many updates of practice: it imitates for less long, and critics have
+    their full word at its end.
+    """
+    less = {"warm_updates": QUICK_CLONING, "ramp_updates": updates}
+    return book.model_copy(update={"learner": book.learner | less})
 
 
 def study(

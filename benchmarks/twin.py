@@ -13,7 +13,7 @@ from rich.console import Console
 
 from daytwo.adapting import success_at
 from daytwo.believing import Believing
-from daytwo.benchmarks.adapt import SIMULATIONS, excerpt
+from daytwo.benchmarks.adapt import QUICK_UPDATES, SIMULATIONS, UPDATES, excerpt, shortened
 from daytwo.benchmarks.adapt import study as study_book
 from daytwo.curricula.attempts import AT_ONCE, EXAM
 from daytwo.curricula.exam import FEW
@@ -27,7 +27,6 @@ from daytwo.sim.world import World
 
 TASKS = ("reach", "push", "pick", "place")
 TRIALS, QUICK_TRIALS = 200, 40  # of each task
-UPDATES, QUICK_UPDATES = 20_000, 8_000  # of practice
 
 
 def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
@@ -37,6 +36,8 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     assert context is not None
     torch.set_num_threads(max(1, cores() // 2))
     updates = QUICK_UPDATES if quick else UPDATES
+    if quick:
+        book = shortened(book, updates)
     policy, shown = study_book(arm, book, updates, seed, blind=False)
     estimator = teach_estimator(policy, arm, tasks, context, seed, tell=console.print)
     each = QUICK_TRIALS if quick else TRIALS
@@ -59,6 +60,8 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
             "trials_per_task": each,
             "worked_examples": shown,
             "updates": updates,
+            "learner": book.learner,
+            "lessons": book.lessons,
             "simulations": SIMULATIONS,
             "context": context.model_dump(),
             "intervals": "95 % Wilson",
