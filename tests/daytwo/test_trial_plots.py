@@ -48,7 +48,7 @@ def test_a_panel_a_task_and_one_of_all_with_the_same_axis() -> None:
     rates, over = curves()
     figure = success_curves(rates, over, "20 trials a task")
     found = panels(figure)
-    assert list(found) == ["all tasks", "push", "insert"]
+    assert list(found) == ["all studied tasks", "push", "insert"]
     for axes in found.values():
         low, high = axes.get_ylim()
         assert -0.05 < low <= 0
@@ -61,7 +61,7 @@ def test_a_panel_a_task_and_one_of_all_with_the_same_axis() -> None:
     np.testing.assert_allclose(ends, told)
     np.testing.assert_allclose(insert["blind"][0], 0)
     np.testing.assert_allclose(lines(found["push"])["blind"][0], 1)
-    np.testing.assert_allclose(lines(found["all tasks"])["blind"][0], 0.5)
+    np.testing.assert_allclose(lines(found["all studied tasks"])["blind"][0], 0.5)
     assert "20 trials a task" in figure.get_supxlabel()
     plt.close(figure)
 
