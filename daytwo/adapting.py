@@ -160,7 +160,7 @@ def trials_table(rates: Mapping[str, Rates], over: Mapping[str, list[dict[str, f
     """Success at each attempt: a row a task and a way to believe."""
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
     for title in ("task", "belief"):
-        table.add_column(title)
+        table.add_column(title, no_wrap=True)
     for k in range(ATTEMPTS):
         table.add_column(f"attempt {k + 1}", justify="right")
     rows = {
