@@ -30,7 +30,8 @@ _LAYOUT: tuple[tuple[str, int, float], ...] = (
             ("grasp_yaw_error", 1, 0.4),
             ("v_object", 3, 0.1),
             ("half", 1, 0.02),
-            ("tilt", 1, 0.1),
+            ("bottom", 1, 0.1),  # its lower end above the table [m]
+            ("lean", 2, 0.1),  # sine of the angle between its axis and the vertical, by x and y
         )
     ),
     ("ee_to_goal", 3, 0.1),
@@ -55,9 +56,9 @@ LAYOUT = tuple((name, number) for name, number, _ in _LAYOUT)
 # (OBS_DIM,)
 SCALE = np.repeat([size for *_, size in _LAYOUT], [number for _, number, _ in _LAYOUT])
 OBS_DIM = len(SCALE)
-_LENGTHS = ("opening", "height", "ee_to", "yaw_to", "grasp_yaw", "object_to", "goal_yaw", "slid")
+_LENGTHS = ("opening", "height", "bottom", "ee_to", "yaw_to", "grasp_yaw", "object_to", "goal_yaw")
 # Lengths and angles between things: of these a millimetre may decide.
-FINE = tuple(i for name, at in OBSERVATION.items() if name.startswith(_LENGTHS)
+FINE = tuple(i for name, at in OBSERVATION.items() if name.startswith((*_LENGTHS, "slid"))
              for i in range(at.start, at.stop))  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def observe(
     obs[:, at["v_ee"]] = state.v_ee
     obs[:, at["ee_to_command"]] = state.p_command - state.p_ee
     obs[:, at["yaw_to_command"]] = (state.yaw_command - state.yaw_ee)[:, None]
-    dyaw = grasp_yaw_error(state)
+    dyaw, bottom = grasp_yaw_error(state), state.p_bottom[..., 2]
     for i in range(N_OBJECTS):
         here = (state.half[:, i] > 0)[:, None]
         obs[:, at[f"present{i}"]] = here
@@ -89,7 +90,8 @@ def observe(
         obs[:, at[f"grasp_yaw_error{i}"]] = dyaw[:, i : i + 1] * here
         obs[:, at[f"v_object{i}"]] = state.v_object[:, i] * here
         obs[:, at[f"half{i}"]] = state.half[:, i : i + 1]
-        obs[:, at[f"tilt{i}"]] = state.tilt_object[:, i : i + 1] * here
+        obs[:, at[f"bottom{i}"]] = bottom[:, i : i + 1] * here
+        obs[:, at[f"lean{i}"]] = state.lean_object[:, i] * here
     obs[:, at["ee_to_goal"]] = state.p_goal - state.p_ee
     first = (state.half[:, 0] > 0)[:, None]
     obs[:, at["object_to_goal"]] = (state.p_goal - state.p_object[:, 0]) * first
@@ -111,7 +113,9 @@ def uncorrected(obs: NDArray[np.float32], correction: NDArray[np.float64]) -> ND
     obs[:, at["goal_yaw_error"]] = np.where(yaw == 0.0, 0.0, turned)
     target[:, 2] = 0.0
     for i in range(N_OBJECTS):
-        obs[:, at[f"ee_to_object{i}"]] += camera * obs[:, at[f"present{i}"]]
+        here = obs[:, at[f"present{i}"]]
+        obs[:, at[f"ee_to_object{i}"]] += camera * here
+        obs[:, at[f"bottom{i}"]] += camera[:, 2:] * here
     obs[:, at["ee_to_goal"]] += camera + target
     obs[:, at["object_to_goal"]] += target * obs[:, at["present0"]]
     return obs

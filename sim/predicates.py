@@ -74,7 +74,7 @@ def _of_fixtures(state: State, rests: NDArray[np.bool_]) -> tuple[NDArray[np.boo
     cube = turned(state.p_object[:, 0] - state.p_fixture, -state.yaw_fixture)
     bottom = cube[:, 2] - state.half_z[:, 0]
     in_hole = (np.abs(cube[:, :2]) < 0.5 * HOLE).all(axis=1)
-    upright = state.tilt_object[:, 0] < UPRIGHT  # else one edge of it may be in, the other not
+    upright = 1.0 - state.upright[:, 0] < UPRIGHT  # else one edge of it may be in, the other not
     inserted = (state.fixture == code("socket")) & in_hole & upright & (bottom < RIM - DEEP)
     button, drawer = state.fixture == code("button"), state.fixture == code("drawer")
     far = slid(state)

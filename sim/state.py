@@ -39,9 +39,9 @@ class State(Rows):
     p_object: Array  # (n, 2, 3) cube centres [m]
     v_object: Array  # (n, 2, 3) [m/s]
     yaw_object: Array  # (n, 2) yaw of a cube's most level axis [rad]
-    # (n, 2) 0 when a cube's face lies level, up to 0.42 on a corner; of what is longer 0 when it
-    # stands, 1 when it lies
-    tilt_object: Array
+    # (n, 2, 2) level part of the axis, a unit vector, that points up: of a cube whichever of its
+    # axes does so most, of what is longer its long one
+    lean_object: Array
     half: Array  # (n, 2) half-width of each object [m]; 0 for an absent one
     stretch: Array  # (n, 2) its height over its width; 1 for a cube
     p_goal: Array  # (n, 3) where the tool point, object 0 or a fixture's part shall be [m]
@@ -55,7 +55,8 @@ class State(Rows):
     def zeros(cls, n: int) -> State:
         """All zero, and cubes; `World.reset` fills it."""
         shapes: dict[str, tuple[int, ...]] = {"p_object": (n, 2, 3), "v_object": (n, 2, 3)}
-        shapes |= dict.fromkeys(("yaw_object", "tilt_object", "half", "stretch"), (n, 2))
+        shapes |= dict.fromkeys(("yaw_object", "half", "stretch"), (n, 2))
+        shapes["lean_object"] = (n, 2, 2)
         shapes |= dict.fromkeys(("p_ee", "v_ee", "p_command", "p_goal", "p_fixture"), (n, 3))
         state = cls(**{f.name: np.zeros(shapes.get(f.name, (n,))) for f in fields(cls)})
         state.stretch[:] = 1.0
@@ -65,6 +66,17 @@ class State(Rows):
     def half_z(self) -> Array:
         """Half of each object's height (n, 2) [m]."""
         return self.half * self.stretch
+
+    @property
+    def upright(self) -> Array:
+        """Cosine (n, 2) of the angle by which each object leans."""
+        return np.sqrt(np.maximum(1.0 - (self.lean_object**2).sum(axis=-1), 0.0))
+
+    @property
+    def p_bottom(self) -> Array:
+        """The middles (n, 2, 3) [m] of the faces that objects stand on."""
+        axis = np.concatenate([self.lean_object, self.upright[..., None]], axis=-1)
+        return self.p_object - self.half_z[..., None] * axis
 
     def moved(self, by: Array) -> State:
         """The same with objects, goals and fixtures moved by (n, 3) [m]."""

@@ -13,8 +13,8 @@ HALF_Z = 0.024  # [m] of the peg
 GRIP = -0.002  # [m] above the peg's centre it is grasped: low, so that its edges tilt it less
 SEARCH = 0.010  # [m] from the reported goal the search goes
 PITCH = 0.0022  # [m] the search's spiral widens by this each turn
-LEAD = 0.0035  # [m] the command leads the searching tool by this
-PRESS = 0.001  # [m] and goes below it by this: enough to press, too little to slip in the grip
+LEAD = 0.0035  # [m] the command leads the searching tool by this at most
+PRESS = 0.002  # [m] and goes below it by this: enough to press, too little to slip in the grip
 DOWN = 0.003  # [m] likewise where nothing is pressed: a gentle descent
 STUCK = 0.0015  # [m] from the rim's height, at which the peg stands on it
 SUNK = 0.0012  # [m] below the rim, from which the peg has found the hole
@@ -75,8 +75,8 @@ class Insert(Task):
         target[:, 2] = np.maximum(target[:, 2], state.p_ee[:, 2] - 0.015 + 0.3 * to_grip[:, 2])
         gripper = np.where(centred | closing, -1.0, 1.0)
 
-        # Carry: up, across, down onto the rim. What the peg has to move, the tool has to.
-        carried = goal - peg
+        # Carry: up, across, down onto the rim. What the peg's lower end has to move, the tool has to.
+        carried = goal - np.array([0.0, 0.0, HALF_Z]) - state.p_bottom[:, 0]
         level = np.linalg.norm(carried[:, :2], axis=1)
         bottom = -carried[:, 2]  # above the socket's floor, wherever the camera sees that
         turn = np.where(
@@ -93,7 +93,8 @@ class Insert(Task):
         # On the rim: search, pressing lightly. In the hole: straight down.
         stuck = (level < SEARCH + 0.002) & (np.abs(gap) < STUCK) & (state.v_ee[:, 2] > -0.02)
         sunk = (level < SEARCH + 0.002) & (gap < -SUNK)
-        searched = state.p_ee + LEAD * spiral(-carried[:, :2])
+        lead = np.minimum(0.0015 + 0.5 * level, LEAD)[:, None]  # slowly where the spiral is narrow
+        searched = state.p_ee + lead * spiral(-carried[:, :2])
         searched[:, 2] = state.p_ee[:, 2] - PRESS
         down = state.p_ee - np.array([0.0, 0.0, DOWN])
         over = np.where(stuck[:, None], searched, over)

@@ -130,7 +130,7 @@ def test_a_peg_is_inserted_upright_deep_and_where_the_hole_is(state: State) -> N
     state.p_object[0, 0] = [0.5, 0.0, inside]
     assert holds(state, "inserted")
     for change in (
-        {"tilt_object": UPRIGHT},
+        {"lean_object": np.sqrt(1 - (1 - UPRIGHT) ** 2) / 2**0.5 + 1e-6},
         {"p_object": [0.5, 0.0, inside + 2e-4]},
         {"p_object": [0.5 + 0.51 * HOLE, 0.0, inside]},
     ):
@@ -149,5 +149,5 @@ def test_a_peg_that_lies_is_tilted_and_a_cube_is_not(task: str) -> None:
         at = int(joint.qposadr[0]) + 3
         world.engine.batch.bind("qpos")[0, at : at + 4] = quat
         world._measure()
-        tilt = world.state.tilt_object[0, 0]
+        tilt = 1.0 - world.state.upright[0, 0]
         assert tilt == pytest.approx(float(lies and task == "insert"), abs=1e-6)

@@ -16,13 +16,13 @@ from daytwo.sim.world import DISCOUNT, SHAPING, World
 TOO_BIG = ("open", "close", "stow", "detour")  # for a workspace as shallow as so101's
 REFUSED = (*TOO_BIG, "press")  # by so101
 # A fixture's part keeps level, some keep their size, and a button moves straight down.
-_PART = ("tilt1", "half1", "v_object1")
+_PART = ("bottom1", "lean1", "half1", "v_object1")
 WIDER = {"detour": 1.05, "stow": 1.05}  # they need most of the workspace even when easy
 FIXED = {
-    "press": ("tilt1", "v_object1"),
+    "press": ("lean1", "v_object1"),
     "open": _PART,
     "close": _PART,
-    "stow": (*_PART, "tilt0", "v_object0"),
+    "stow": (*_PART, "bottom0", "lean0", "v_object0"),
 }
 CASES = [
     (arm, task)
