@@ -363,21 +363,20 @@ class World:
         if k == 0:
             return
         state.p_object[:, :k], quat, state.v_object[:, :k] = self.engine.objects()
+        # The axes of each, as the columns of its rotation, (3, n, k, 3).
         w, x, y, z = np.moveaxis(quat, -1, 0)
-        x_z, y_z = 2 * (x * z - w * y), 2 * (y * z + w * x)
-        yaw_of_x = np.arctan2(2 * (x * y + w * z), 1 - 2 * (y * y + z * z))
-        yaw_of_y = np.arctan2(1 - 2 * (x * x + z * z), 2 * (x * y - w * z))
-        state.yaw_object[:, :k] = np.where(np.abs(x_z) < np.abs(y_z), yaw_of_x, yaw_of_y)
-        # Of the axes, each (..., 3), the one that stands: a cube may lie on any face, what is longer
-        # stands on two of them alone.
         axes = np.stack([
-            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), x_z], axis=-1),
-            np.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), y_z], axis=-1),
+            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)], axis=-1),
+            np.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], axis=-1),
             np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], axis=-1),
         ])  # fmt: skip
-        most = np.abs(axes[..., 2]).argmax(axis=0)
-        which = np.where(state.stretch[:, :k] > 1.0, 2, most)[None, ..., None]
-        axis = np.take_along_axis(axes, which, axis=0)[0]
+        steep = np.abs(axes[..., 2])
+        yaw_of_x = np.arctan2(axes[0, ..., 1], axes[0, ..., 0])
+        yaw_of_y = np.arctan2(-axes[1, ..., 0], axes[1, ..., 1])
+        state.yaw_object[:, :k] = np.where(steep[0] < steep[1], yaw_of_x, yaw_of_y)
+        # A cube may stand on any face, what is longer on two of them alone.
+        which = np.where(state.stretch[:, :k] > 1.0, 2, steep.argmax(axis=0))
+        axis = np.take_along_axis(axes, which[None, ..., None], axis=0)[0]
         state.lean_object[:, :k] = axis[..., :2] * np.where(axis[..., 2:] < 0, -1.0, 1.0)
 
     def told_potential(self) -> Array:

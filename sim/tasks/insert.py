@@ -75,7 +75,7 @@ class Insert(Task):
         target[:, 2] = np.maximum(target[:, 2], state.p_ee[:, 2] - 0.015 + 0.3 * to_grip[:, 2])
         gripper = np.where(centred | closing, -1.0, 1.0)
 
-        # Carry: up, across, down onto the rim. What the peg's lower end has to move, the tool has to.
+        # Carry: up, across, down onto the rim. As its lower end has to move, the tool has to.
         carried = goal - np.array([0.0, 0.0, HALF_Z]) - state.p_bottom[:, 0]
         level = np.linalg.norm(carried[:, :2], axis=1)
         bottom = -carried[:, 2]  # above the socket's floor, wherever the camera sees that
