@@ -157,6 +157,15 @@ def rotation_error(R: Array, R_target: Array) -> Array:
     return 0.5 * cross(columns, targets).sum(axis=1)
 
 
+def axes(quat: Array) -> Array:
+    """The axes (3, ..., 3) that unit quaternions (..., 4), w first, turn x, y and z into."""
+    w, x, y, z = np.moveaxis(quat, -1, 0)
+    of_x = np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)], axis=-1)
+    of_y = np.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], axis=-1)
+    of_z = np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], axis=-1)
+    return np.stack([of_x, of_y, of_z])
+
+
 def tool_down(yaw: Array) -> Array:
     """Orientation (n, 3, 3) of a tool that points straight down, its x axis at `yaw` (n,) [rad]."""
     c, s, zero = np.cos(yaw), np.sin(yaw), np.zeros_like(yaw)

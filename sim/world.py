@@ -6,7 +6,7 @@ seed); a simulation's future by its state and its actions, at any number of thre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,21 +15,19 @@ from numpy.typing import ArrayLike, NDArray
 from daytwo.errors import InputError
 from daytwo.sim.arms import Arm
 from daytwo.sim.believed import HUSHED, PRIOR, Believed
-from daytwo.sim.context import MAX_DELAY, NAMES, Context, Ranges
+from daytwo.sim.command import Command
+from daytwo.sim.context import NAMES, Context, Ranges
 from daytwo.sim.engine import Engine, MujocoEngine
-from daytwo.sim.kinematics import Chain, tool_down, tool_yaw
+from daytwo.sim.kinematics import Chain, axes, tool_yaw
 from daytwo.sim.observation import OBS_DIM, SCALE, observe
 from daytwo.sim.predicates import evaluate
 from daytwo.sim.scene import CONTROL_HZ, N_OBJECTS
 from daytwo.sim.state import Array, State, wrap
 from daytwo.sim.tasks import get_task
-from daytwo.sim.tasks.base import ACTION, N_RANDOM, YAW_STEP, Placement, Task
+from daytwo.sim.tasks.base import ACTION, N_RANDOM, Placement, Task
 
 SHAPING = 0.2  # weight of the potential beside a success's reward of 1
 DISCOUNT = 0.97  # of the potential; a learner with the same discount keeps its optimal policy
-LEASH = 0.05  # [m] the commanded tool point stays this near the measured one
-YAW_LEASH = 0.5  # [rad] likewise its yaw
-YAW_RANGE = 1.7  # [rad] the commanded yaw stays this near its value at the start
 START_NOISE = 0.08  # [rad] spread of the joints' start around home
 LATE = 0.25  # share of its time that an attempt has more for each step commands may come late
 N_CONTEXT = 2  # uniform numbers that the servos of an arm without ranges are made of
@@ -91,7 +89,6 @@ class World:
                 f"tasks: {', '.join(tasks)} need {n_objects} objects; the engine holds "
                 f"{self.engine.n_objects}"
             )
-        self._low, self._high = np.asarray(arm.workspace).T
 
         self.task = np.zeros(n, dtype=np.int64)
         self.difficulty = np.zeros(n)
@@ -100,8 +97,7 @@ class World:
         self.diverged = 0  # times that a simulation's physics went astray so far
         self._astray = np.zeros(n, dtype=bool)  # where they were at the latest step
         self.state = State.zeros(n)
-        self._q_command = np.tile(self.chain.home, (n, 1))
-        self._yaw_start = np.zeros(n)
+        self._command = Command(arm, self.chain, n)
         self._potential = np.zeros(n)
         self._rows: list[NDArray[np.int64]] = []
         self.context = Context.nominal(n)
@@ -111,7 +107,6 @@ class World:
         self.correction = np.zeros((n, 6))  # taken off what is told: camera x y z, target x y yaw
         # By task: a goal that rides on an object is seen; every other one is told.
         self.told_goals = np.array([type(task).goal is Task.goal for task in self.tasks])
-        self._waiting = np.zeros((n, MAX_DELAY + 1, self.chain.dof + 1))  # latest commands first
         # What the latest step led to, which no reset changes: what was seen, the correction in it,
         # the action that had led there, and whether it succeeded.
         self.last = np.zeros((n, OBS_DIM), dtype=np.float32)
@@ -188,13 +183,13 @@ class World:
         self.correction[ids] = 0.0
         if self.believed is not None:
             self.believed.set(ids, 0.0, PRIOR)
-        self._waiting[ids] = np.column_stack([q, np.ones(len(ids))])[:, None]
         self._noise_at[ids] = seed % len(_NOISE)
         self.took[ids] = 0.0
 
         self.task[ids], self.difficulty[ids], self.steps[ids] = task, difficulty, 0
         self._rows = [np.flatnonzero(self.task == i) for i in range(len(self.tasks))]
-        self._q_command[ids], self._yaw_start[ids] = q, tool_yaw(R_ee)
+        yaw_ee = tool_yaw(R_ee)
+        self._command.reset(ids, q, yaw_ee)
         state = self.state
         state.half[ids], state.stretch[ids] = placement.half, placement.stretch
         offset = self.target_offset[ids]
@@ -203,7 +198,7 @@ class World:
         state.fixture[ids], state.p_fixture[ids] = placement.fixture, placement.p_fixture
         state.yaw_fixture[ids] = placement.yaw_fixture
         state.fixture_size[ids] = placement.fixture_size
-        state.p_command[ids], state.yaw_command[ids] = p_ee, self._yaw_start[ids]
+        state.p_command[ids], state.yaw_command[ids] = p_ee, yaw_ee
         self._measure()
         state.v_ee[ids] = 0.0
         self._potential[ids] = self._goals_and_progress()[ids]
@@ -225,11 +220,10 @@ class World:
                 "each element must be a number in [-1, 1]"
             )
         clipped = np.clip(action, -1.0, 1.0).astype(np.float64)
-        before_p, before_yaw = self.state.p_command, self.state.yaw_command
-        taken = self.engine.drive(*self._delayed(self._joint_targets(clipped), clipped[:, 4]))
-        if taken is not None:
-            self._retake(*taken)
-            clipped = self._action(before_p, before_yaw, taken[1])
+        q_target = self._command.follow(self.state, clipped)
+        sent = self._command.delayed(q_target, clipped[:, 4], self.context.delay)
+        if (taken := self.engine.drive(*sent)) is not None:
+            clipped = self._command.retake(self.state, *taken)
         self.steps += 1
         before = self.state.p_ee
         self._measure()
@@ -308,48 +302,11 @@ class World:
             yaw_goal=state.yaw_goal - offset[:, 2],
         )
 
-    def _delayed(self, q_target: Array, gripper: Array) -> tuple[Array, Array]:
-        """What reaches the servos now: joint targets (n, dof), gripper (n,) 0 shut .. 1 open."""
-        self._waiting[:, 1:] = self._waiting[:, :-1]
-        self._waiting[:, 0, :-1], self._waiting[:, 0, -1] = q_target, (gripper + 1) / 2
-        now = self._waiting[np.arange(self.n), self.context.delay.astype(np.int64)]
-        return now[:, :-1], now[:, -1]
-
     def expert_action(self) -> Array:
         """What each simulation's scripted expert would do now, (n, 5)."""
-        action = np.zeros((self.n, len(ACTION)))
-        for task, rows in zip(self.tasks, self._rows, strict=True):
-            if len(rows):
-                action[rows] = task.expert(self.state.take(rows))
+        action = self._by_task(lambda task, rows: task.expert(self.state.take(rows)), len(ACTION))
         action[self.engine.astray()] = 0.0  # until somebody resets it
         return action
-
-    def _joint_targets(self, action: Array) -> Array:
-        """Move the commanded tool pose by the action and follow it with the joints, (n, dof)."""
-        state = self.state
-        p = state.p_command + action[:, :3] * (self.arm.speed / CONTROL_HZ)
-        p = np.clip(p, state.p_ee - LEASH, state.p_ee + LEASH)
-        state.p_command = np.clip(p, self._low, self._high)
-        yaw = state.yaw_command + action[:, 3] * YAW_STEP
-        yaw = np.clip(yaw, state.yaw_ee - YAW_LEASH, state.yaw_ee + YAW_LEASH)
-        state.yaw_command = np.clip(yaw, self._yaw_start - YAW_RANGE, self._yaw_start + YAW_RANGE)
-        R = tool_down(state.yaw_command)
-        self._q_command = self.chain.step(self._q_command, state.p_command, R, 1.0 / CONTROL_HZ)
-        return self._q_command
-
-    def _retake(self, q_target: Array, grip: Array) -> None:
-        """Go on from joint targets (n, dof) that were sent instead of those asked for."""
-        state = self.state
-        state.p_command, R = self.chain.fk(q_target)
-        yaw = tool_yaw(R)
-        state.yaw_command = state.yaw_command + wrap(yaw - state.yaw_command, 2 * np.pi)
-        self._q_command = q_target
-
-    def _action(self, p: Array, yaw: Array, grip: Array) -> Array:
-        """The action (n, 5) that leads from a tool command to the present one, as near as any."""
-        step = (self.state.p_command - p) / (self.arm.speed / CONTROL_HZ)
-        turn = (self.state.yaw_command - yaw) / YAW_STEP
-        return np.clip(np.column_stack([step, turn, 2 * grip - 1]), -1.0, 1.0)
 
     def _measure(self) -> None:
         """Read joints and objects into `state`."""
@@ -363,39 +320,36 @@ class World:
         if k == 0:
             return
         state.p_object[:, :k], quat, state.v_object[:, :k] = self.engine.objects()
-        # The axes of each, as the columns of its rotation, (3, n, k, 3).
-        w, x, y, z = np.moveaxis(quat, -1, 0)
-        axes = np.stack([
-            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)], axis=-1),
-            np.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], axis=-1),
-            np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], axis=-1),
-        ])  # fmt: skip
-        steep = np.abs(axes[..., 2])
-        yaw_of_x = np.arctan2(axes[0, ..., 1], axes[0, ..., 0])
-        yaw_of_y = np.arctan2(-axes[1, ..., 0], axes[1, ..., 1])
+        x, y, z = axes(quat)
+        steep = np.abs(np.stack([x[..., 2], y[..., 2], z[..., 2]]))
+        yaw_of_x, yaw_of_y = np.arctan2(x[..., 1], x[..., 0]), np.arctan2(-y[..., 0], y[..., 1])
         state.yaw_object[:, :k] = np.where(steep[0] < steep[1], yaw_of_x, yaw_of_y)
         # A cube may stand on any face, what is longer on two of them alone.
         which = np.where(state.stretch[:, :k] > 1.0, 2, steep.argmax(axis=0))
-        axis = np.take_along_axis(axes, which[None, ..., None], axis=0)[0]
+        axis = np.choose(which[..., None], [x, y, z])
         state.lean_object[:, :k] = axis[..., :2] * np.where(axis[..., 2:] < 0, -1.0, 1.0)
 
     def told_potential(self) -> Array:
         """Each attempt's potential (n,) as far as it can be told: nobody knows the true one."""
-        potential = np.empty(self.n)
-        for task, rows in zip(self.tasks, self._rows, strict=True):
-            if len(rows):
-                potential[rows] = task.progress(self.state.take(rows))
-        return potential
+        return self._by_task(lambda task, rows: task.progress(self.state.take(rows)))
 
     def _goals_and_progress(self) -> Array:
         """Move the goals that ride on objects; return each attempt's potential (n,).
 
         Goals are seen where objects are; the potential, like success, is judged from the truth.
         """
-        potential = np.empty(self.n)
+
+        def of(task: Task, rows: NDArray[np.int64]) -> Array:
+            state = self.state.take(rows)
+            state.p_goal = self.state.p_goal[rows] = task.goal(state)
+            return task.progress(self._truth(state, rows))
+
+        return self._by_task(of)
+
+    def _by_task(self, of: Callable[[Task, NDArray[np.int64]], Array], *shape: int) -> Array:
+        """What is `of` each task and its simulations (k,), for all of them: (n, *shape)."""
+        out = np.zeros((self.n, *shape))
         for task, rows in zip(self.tasks, self._rows, strict=True):
             if len(rows):
-                state = self.state.take(rows)
-                state.p_goal = self.state.p_goal[rows] = task.goal(state)
-                potential[rows] = task.progress(self._truth(state, rows))
-        return potential
+                out[rows] = of(task, rows)
+        return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import mujoco
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from daytwo.sim.arms import arm_names, load_arm
-from daytwo.sim.kinematics import Chain, rotation_error, tool_down, tool_yaw
+from daytwo.sim.kinematics import Chain, axes, rotation_error, tool_down, tool_yaw
 from daytwo.sim.scene import CONTROL_HZ
 
 Array = NDArray[np.float64]
@@ -134,3 +135,11 @@ def test_tool_down_points_down_at_its_yaw(yaw: float) -> None:
     assert np.linalg.det(R[0]) == pytest.approx(1)
     np.testing.assert_allclose(R[0, :, 2], [0, 0, -1], atol=1e-12)
     assert tool_yaw(R)[0] == pytest.approx(yaw)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=4, max_size=4).filter(lambda q: np.linalg.norm(q) > 0.1))
+def test_axes_are_the_columns_of_a_quaternion_s_rotation(numbers: list[float]) -> None:
+    quat, R = np.array(numbers) / np.linalg.norm(numbers), np.zeros(9)
+    mujoco.mju_quat2Mat(R, quat)
+    np.testing.assert_allclose(axes(quat), R.reshape(3, 3).T, atol=1e-12)
+    np.testing.assert_allclose(axes(np.stack([quat, quat]))[:, 1], axes(quat))
