@@ -1,15 +1,13 @@
-"""A graph of ROS 2 processes at work, and the strings on which its faults hang."""
+"""A graph of ROS 2 processes at work, to be disturbed."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +15,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from daytwo.benchmarks.crash import template
+from daytwo.benchmarks.fault_client import Drill
+from daytwo.benchmarks.fault_strings import UDP_ALONE, Apart, WallClock
 from daytwo.benchmarks.fault_watch import Watch
 from daytwo.errors import InputError
 from daytwo.hardware.emulators.control import Control, launched
@@ -30,25 +30,8 @@ NODES = ("memory_recorder", "arm_driver", "object_source", "learner", "skill_ser
 ATTEMPTS = 3  # of each goal
 GUESSES = 24  # few, so that learning is quick
 END = 60.0  # [s] a graph is given to end
-JOIN = 30.0  # [s] the client is given to start
 # A domain's ports, and the one that nobody uses but to have the domain (daytwo_ros.environment).
 BASE, GAIN, DOMAINS = 7400, 250, range(40, 102)
-
-UDP_ALONE = """<?xml version="1.0" encoding="UTF-8"?>
-<dds xmlns="http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles"><profiles>
-<transport_descriptors><transport_descriptor>
-<transport_id>loopback</transport_id><type>UDPv4</type>
-<maxInitialPeersRange>32</maxInitialPeersRange>
-<interfaceWhiteList><address>127.0.0.1</address></interfaceWhiteList>
-</transport_descriptor></transport_descriptors>
-<participant profile_name="daytwo" is_default_profile="true"><rtps>
-<userTransports><transport_id>loopback</transport_id></userTransports>
-<useBuiltinTransports>false</useBuiltinTransports>
-<builtin><initialPeersList><locator><udpv4><address>127.0.0.1</address></udpv4></locator>
-</initialPeersList><discovery_config>
-<leaseAnnouncement><sec>0</sec><nanosec>200000000</nanosec></leaseAnnouncement>
-</discovery_config></builtin></rtps></participant></profiles></dds>
-"""
 
 
 @dataclass(frozen=True)
@@ -67,128 +50,6 @@ SETUPS = {
     "servos": Setup("servos", "so101", "feetech", "pick", tracked=True, apart=True),
     "twin": Setup("twin", "panda", "twin", "pick", tracked=False, apart=False),
 }
-
-
-class Apart:
-    """A network of its own (network_namespaces(7)), of which the loopback can be taken down.
-
-    Raises:
-        InputError: the system does not permit it.
-    """
-
-    def __init__(self) -> None:
-        script = "ip link set lo up && echo ok && while read at; do ip link set lo $at; echo; done"
-        for flags, enter in ((["-n"], ["-n"]), (["-rn"], ["-U", "-n", "--preserve-credentials"])):
-            self._process = subprocess.Popen(
-                ["unshare", *flags, "sh", "-c", script],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
-            assert self._process.stdout
-            if self._process.stdout.readline() == "ok\n":
-                self.enter = ["nsenter", "-t", str(self._process.pid), *enter]
-                return
-            self.close()
-        raise InputError("no network of one's own may be made here (unshare --net)")
-
-    def set(self, at: str) -> None:
-        """up or down."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(f"{at}\n")
-        self._process.stdin.flush()
-        self._process.stdout.readline()
-
-    def close(self) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait()
-
-
-class WallClock:
-    """What is added to the wall clock of processes started with `environment`.
-
-    Args:
-        folder: for its files.
-
-    Raises:
-        InputError: there is no C compiler.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        library, self._file = folder / "wall_clock.so", folder / "wall_clock"
-        source = Path(__file__).resolve().parent / "wall_clock.c"
-        words = ["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(source)]
-        if shutil.which("cc") is None:
-            raise InputError("no C compiler: apt-get install gcc")
-        subprocess.run(words, check=True)
-        self._file.write_bytes(bytes(8))
-        self.environment = {"LD_PRELOAD": str(library), "DAYTWO_WALL_CLOCK": str(self._file)}
-
-    def set(self, ahead: float) -> None:
-        """All of them are ahead by that much [s]."""
-        with self._file.open("r+b") as file:
-            file.write(round(1e9 * ahead).to_bytes(8, "little", signed=True))
-
-
-class Drill:
-    """The client's process (`daytwo_ros.drill`).
-
-    Args:
-        words: what starts it.
-        environment: of it.
-        memory: in which what is acknowledged must be.
-    """
-
-    def __init__(self, words: list[str], environment: dict[str, str], memory: Path) -> None:
-        self._process = subprocess.Popen(
-            words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.events: list[dict[str, Any]] = []
-        self.promised: dict[int, bytes] = {}  # episodes that were acknowledged, their digests
-        self.lost: list[str] = []  # what was acknowledged and was not there, in words
-        self._memory, self._ready = memory, threading.Event()
-        threading.Thread(target=self._hear, name="drill", daemon=True).start()
-        if not self._ready.wait(JOIN):
-            raise InputError("the client did not start")
-
-    def do(self, what: str, **given: Any) -> None:
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps({"do": what, **given}) + "\n")
-        self._process.stdin.flush()
-
-    def since(self, t: float, *kinds: str) -> list[dict[str, Any]]:
-        """Events after that [s]."""
-        return [e for e in tuple(self.events) if e["t"] > t and e["what"] in kinds]
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def _hear(self) -> None:
-        assert self._process.stdout
-        for line in self._process.stdout:
-            if not line.startswith("{"):
-                continue
-            event = json.loads(line)
-            if event["what"] == "attempt":
-                self._promise(event["attempt"])
-            self.events.append(event)
-            if event["what"] == "ready":
-                self._ready.set()
-
-    def _promise(self, attempt: int) -> None:
-        """The trial under way is the memory's last; this attempt of it must be there by now."""
-        with Store.open(self._memory) as store:
-            entries = store.find(min_day=1)
-            last = max((entry.trial for entry in entries), default=0)
-            made = [e.id for e in entries if e.trial == last and e.attempt == attempt]
-            if not made:
-                self.lost.append(f"attempt {attempt} of trial {last} was told and is not there")
-                return
-            self.promised |= {id: c for id, _, c in store.contents() if id == made[0]}
 
 
 class Cell:

@@ -11,7 +11,7 @@ pytest.importorskip("rclpy")
 from driver_client import DriverClient, executable, until
 from geometry_msgs.msg import PoseStamped
 
-from daytwo.benchmarks.fault_cell import WallClock
+from daytwo.benchmarks.fault_strings import WallClock
 from daytwo.hardware.cell import OLDEST
 from daytwo.sim.arms import load_arm
 from daytwo.sim.tasks.base import Placement
