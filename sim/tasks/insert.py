@@ -97,6 +97,10 @@ class Insert(Task):
         searched = state.p_ee + lead * spiral(-carried[:, :2])
         searched[:, 2] = state.p_ee[:, 2] - PRESS
         down = state.p_ee - np.array([0.0, 0.0, DOWN])
+        # Where a peg leans, its lower end has met an edge of the hole: on, as far as it leans.
+        on = HALF_Z * state.lean_object[:, 0]
+        searched[:, :2] += on
+        down[:, :2] += 0.5 * on
         over = np.where(stuck[:, None], searched, over)
         over = np.where(sunk[:, None], down, over)
         target = np.where(gripped[:, None], over, target)
