@@ -209,8 +209,9 @@ def covered(
     assert book.context is not None
     trials = Trials.drawn(book.context, len(book.tasks), each, EXAM, seed=2**20 + 1 + seed)
     world = World(arm, book.tasks, len(trials), ranges=book.context)
-    notes = BeliefNotes(world, trials)
-    run_trials(world, trials, Believing(policy, estimator, world.n), watch=notes)
+    acting = Believing(policy, estimator, world.n)
+    notes = BeliefNotes(acting, world, trials)
+    run_trials(world, trials, acting, watch=notes)
     beliefs = notes.beliefs()
     return {str(level): beliefs.covered(level, ATTEMPTS) for level in (0.5, 0.8, 0.95)}
 

@@ -56,13 +56,13 @@ def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
     tasks = tuple(dict.fromkeys((*book.tasks, *(paper.task for paper in book.held_out))))
     trials = Trials.drawn(drawn, len(tasks), each, EXAM, seed=2**20)
     world = World(arm, tasks, min(AT_ONCE, len(trials)), ranges=studied)
-    notes = BeliefNotes(world, trials)
+    acting = {who: Believing(policy, estimator, world.n, who) for who in WHO}
+    notes = BeliefNotes(acting["carried"], world, trials)
     success: dict[str, NDArray[np.bool_]] = {}
     for who in WHO:
-        acting = Believing(policy, estimator, world.n, who)
         watch = notes if who == "carried" else None
         with screen.counting(f"Trials, belief {who}", len(trials) * ATTEMPTS) as done:
-            success[who] = run_trials(world, trials, acting, watch=watch, done=done)
+            success[who] = run_trials(world, trials, acting[who], watch=watch, done=done)
     first = np.flatnonzero(np.tile(np.arange(each) < FEW, len(tasks)))
     world = World(arm, tasks, min(AT_ONCE, len(first)), ranges=studied)
     few = FewShot(policy, estimator, world, book.tasks, plan.seed)

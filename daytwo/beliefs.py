@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,18 +69,28 @@ def _deviations(level: float) -> float:
     return NormalDist().inv_cdf(min(0.5 + level / 2, 1 - 1e-9))
 
 
+class Concluding(Protocol):
+    """Of who believes (`daytwo.believing.Believing`), what it has come to."""
+
+    mean: Array  # (n, c)
+    spread: Array
+
+
 class BeliefNotes:
-    """Keeps what a world's arms believe when attempts end; a `daytwo.curricula.attempts.Watch`.
+    """Keeps what arms have come to believe when attempts end; a `daytwo.curricula.attempts.Watch`.
 
     Args:
+        acting: who believes.
         world: where; it knows ranges.
         trials: that are run in it.
         attempts: of each.
     """
 
-    def __init__(self, world: World, trials: Trials, attempts: int = ATTEMPTS) -> None:
+    def __init__(
+        self, acting: Concluding, world: World, trials: Trials, attempts: int = ATTEMPTS
+    ) -> None:
         assert world.believed is not None, "this world hides nothing"
-        self._believed = world.believed
+        self._acting, self._believed = acting, world.believed
         self._truth = self._believed.scaled(trials.context)
         shape = (len(trials), attempts, len(self._believed.names))
         self._mean, self._spread = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -95,8 +106,8 @@ class BeliefNotes:
         """Note the attempts that have just ended."""
         ids = np.flatnonzero((result.terminated | result.truncated) & (at >= 0))
         trial = at[ids]
-        self._mean[trial, self._number[trial]] = self._believed.mean[ids]
-        self._spread[trial, self._number[trial]] = self._believed.spread[ids]
+        self._mean[trial, self._number[trial]] = self._acting.mean[ids]
+        self._spread[trial, self._number[trial]] = self._acting.spread[ids]
         self._number[trial] += 1
 
     def beliefs(self) -> Beliefs:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from daytwo.curricula.attempts import Act, Policy, by
 from daytwo.policies.estimator import STRIDE, Estimator
-from daytwo.sim.believed import PRIOR, SUREST
+from daytwo.sim.believed import OFFSETS, PRIOR, SUREST
 from daytwo.sim.observation import uncorrected
 from daytwo.sim.world import StepResult, World
 
@@ -40,7 +40,8 @@ class Believing:
             self._stretch = torch.zeros(n, STRIDE, estimator.features)
             self._filled = np.zeros(n, dtype=np.int64)  # steps of it that were felt
             names = len(estimator.names)
-            self._mean, self._spread = np.zeros((n, names)), np.full((n, names), PRIOR)
+            # What it has come to, (n, c).
+            self.mean, self.spread = np.zeros((n, names)), np.full((n, names), PRIOR)
         self._probed = np.zeros(n, dtype=bool)  # whose latest stretch was a probe
         self.felt = torch.zeros(0)  # features (n, f) of the latest step
         # Likewise of what the attempt before it ended with, of the same trial.
@@ -71,10 +72,10 @@ class Believing:
         if self.estimator is not None:
             self.ending[kept], self._ends[kept] = self._felt_last(world, kept), True
             self._stretch[kept, self._filled[kept]] = self.ending[kept]
-            self._conclude(world, kept)
-            self._state[:, anew], self._mean[anew], self._spread[anew] = 0.0, 0.0, PRIOR
+            self._conclude(kept)
+            self._state[:, anew], self.mean[anew], self.spread[anew] = 0.0, 0.0, PRIOR
             self._stretch[anew], self._filled[anew] = 0.0, 0
-            world.believe(ids, self._mean[ids], self._spread[ids])
+            world.believe(ids, self.mean[ids], self.spread[ids])
         if self.mode == "oracle":
             truth = world.believed.scaled(world.context.take(ids))
             world.believe(ids, truth, np.full_like(truth, SUREST))
@@ -93,7 +94,15 @@ class Believing:
         everyone = np.arange(world.n)
         self._stretch[everyone, self._filled] = self.felt
         self._filled += 1
-        self._conclude(world, everyone[self._filled == STRIDE])
+        due = everyone[self._filled == STRIDE]
+        self._conclude(due)
+        # Offsets are taken off what is told: a goal that moves while it is searched for is not
+        # found. Of them an arm believes what it did when the attempt began.
+        believed = world.believed
+        assert believed is not None
+        held = np.isin(believed.names, OFFSETS)
+        mean = np.where(held, believed.mean[due], self.mean[due])
+        world.believe(due, mean, np.where(held, believed.spread[due], self.spread[due]))
 
     def _felt_last(self, world: World, ids: NDArray[np.int64]) -> Tensor:
         """Features (k, f) of what attempts of simulations `ids` (k,) ended with."""
@@ -103,17 +112,16 @@ class Believing:
         return self.estimator.felt(told, world.last_took[ids], world.won[ids], fresh)
 
     @torch.no_grad()
-    def _conclude(self, world: World, ids: NDArray[np.int64]) -> None:
+    def _conclude(self, ids: NDArray[np.int64]) -> None:
         """Arms `ids` (k,) draw from the stretch they felt what is to be believed."""
         assert self.estimator is not None
         if len(ids) == 0:
             return
         felt, state = self._stretch[ids][:, None], self._state[:, ids]
         mean, log_spread, self._state[:, ids] = self.estimator(felt, state)
-        self._mean[ids] = mean[:, 0].numpy()
-        self._spread[ids] = np.maximum(log_spread[:, 0].exp().numpy(), SUREST)
+        self.mean[ids] = mean[:, 0].numpy()
+        self.spread[ids] = np.maximum(log_spread[:, 0].exp().numpy(), SUREST)
         self._stretch[ids], self._filled[ids] = 0.0, 0
-        world.believe(ids, self._mean[ids], self._spread[ids])
 
 
 def acting(policy: Policy, estimator: Estimator | None, n: int) -> Act:

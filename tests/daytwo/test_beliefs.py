@@ -58,21 +58,25 @@ def test_a_belief_that_is_no_number_is_refused_by_name() -> None:
 class Counting:
     """Believes the number of its trial's attempt, tenths of it."""
 
+    def __init__(self) -> None:
+        self.mean, self.spread = np.zeros((2, 2, 2))
+
     def __call__(self, world: World, observation: NDArray[np.float32]) -> NDArray[np.floating]:
         return np.zeros((world.n, 5))
 
     def begin(self, world: World, ids: NDArray[np.int64], attempt: NDArray[np.int64]) -> None:
         value = np.tile(0.1 * (attempt[:, None] + 1), 2)
-        world.believe(ids, value, value)
+        self.mean[ids] = self.spread[ids] = value
 
 
 def test_notes_are_of_the_ends_of_attempts() -> None:
     world = World(load_arm("panda"), ("reach",), 2, threads=1, ranges=RANGES)
     trials = Trials.drawn(RANGES, 1, 3, EXAM, 3)
-    notes = BeliefNotes(world, trials, attempts=2)
+    acting = Counting()
+    notes = BeliefNotes(acting, world, trials, attempts=2)
     with pytest.raises(InputError, match="trial 0 after attempt 1"):
         notes.beliefs()  # before any has ended
-    run_trials(world, trials, Counting(), 2, watch=notes)
+    run_trials(world, trials, acting, 2, watch=notes)
     found = notes.beliefs()
     assert found.names == ("mass", "target_x")
     np.testing.assert_allclose(found.mean, np.broadcast_to([[0.1] * 2, [0.2] * 2], (3, 2, 2)))

@@ -121,8 +121,7 @@ def test_step_by_step_it_believes_what_the_whole_trial_tells(estimator: Estimato
 
     def watch(at: NDArray[np.int64], *rest: Any) -> None:
         notes(at, *rest)
-        assert made.believed is not None
-        last[at[at >= 0]] = made.believed.mean[at >= 0]
+        last[at[at >= 0]] = acting.mean[at >= 0]
 
     success = run_trials(made, trials, acting, 3, watch=watch)
     assert success[:, :2].any(), "else nothing was won"
@@ -150,3 +149,22 @@ def test_notes_hold_every_step_of_every_trial(estimator: Estimator) -> None:
     assert (fresh[:, 0] == 1).all()
     assert np.isfinite(notes.x).all()
     assert (np.abs(notes.x).max(axis=(1, 2)) > 0).all()
+
+
+def test_a_goal_does_not_move_within_an_attempt(estimator: Estimator) -> None:
+    """What offsets are believed to be waits for the next attempt; of all else it acts at once."""
+    made, trials = world(1), Trials.drawn(RANGES, 1, 1, EXAM, 3)
+    mass, target = [], []
+
+    def watch(*_: object) -> None:
+        assert made.believed is not None
+        mass.append(made.believed.mean[0, 0])
+        target.append(made.believed.mean[0, 1])
+
+    acting = Believing(Still(), estimator, 1)
+    run_trials(made, trials, acting, 2, watch=watch)
+    horizon = int(made.horizons[0])
+    assert set(target[:horizon]) == {0.0}
+    assert len(set(target[horizon:])) == 1
+    assert target[horizon] != 0.0
+    assert len(set(mass[:horizon])) > 3
