@@ -166,7 +166,7 @@ def test_after_a_reset_a_stop_is_over(supervisor: Supervisor) -> None:
     look_until(supervisor, lambda: supervisor.link is None)
     told.clear()
     look_until(supervisor, lambda: len(told) > 10 or bool(state() == "never"))
-    assert {one["state"] for one in told} == {"hold"}
+    assert {one["state"] for one in told} == {"hold"}, told
 
 
 @pytest.mark.slow
