@@ -25,8 +25,9 @@ class Believing:
         policy: acts on observations that hold a belief.
         estimator: of the belief; None where the mode needs none.
         n: simulations of the world it acts in.
-        mode: carried from attempt to attempt; wiped before each; the truth given (oracle); or
-            never anything but what is expected of a trial (prior).
+        mode: carried from attempt to attempt; wiped before each (of offsets it then believes what
+            is expected, since these wait for the next attempt); the truth given (oracle); or never
+            anything but what is expected of a trial (prior).
     """
 
     def __init__(

@@ -63,7 +63,7 @@ def _walls(x: Array, y: Array, thick: float, height: float) -> Array:
     )
 
 
-# Polished: a peg that is pressed on its rim slides, and does not tilt.
+# Polished: a peg that is pressed on its rim slides, and tilts where it meets the hole's edge.
 SOCKET = Fixture("socket", (HOLE, HOLE), 0.1, lambda size: _walls(size, size, 0.014, RIM))
 
 BUTTON_RIM = 0.030  # [m] height of the walls around the button's cap

@@ -56,9 +56,12 @@ LAYOUT = tuple((name, number) for name, number, _ in _LAYOUT)
 # (OBS_DIM,)
 SCALE = np.repeat([size for *_, size in _LAYOUT], [number for _, number, _ in _LAYOUT])
 OBS_DIM = len(SCALE)
-_LENGTHS = ("opening", "height", "bottom", "ee_to", "yaw_to", "grasp_yaw", "object_to", "goal_yaw")
+_LENGTHS = (
+    *("opening", "height", "bottom", "ee_to", "yaw_to"),
+    *("grasp_yaw", "object_to", "goal_yaw", "slid"),
+)
 # Lengths and angles between things: of these a millimetre may decide.
-FINE = tuple(i for name, at in OBSERVATION.items() if name.startswith((*_LENGTHS, "slid"))
+FINE = tuple(i for name, at in OBSERVATION.items() if name.startswith(_LENGTHS)
              for i in range(at.start, at.stop))  # fmt: skip
 
 

@@ -160,10 +160,12 @@ def test_a_goal_does_not_move_within_an_attempt(estimator: Estimator) -> None:
         assert made.believed is not None
         mass.append(made.believed.mean[0, 0])
         target.append(made.believed.mean[0, 1])
+        if len(target) == horizon + 1:
+            assert target[-1] == acting.mean[0, 1], "what it had come to"
 
     acting = Believing(Still(), estimator, 1)
-    run_trials(made, trials, acting, 2, watch=watch)
     horizon = int(made.horizons[0])
+    run_trials(made, trials, acting, 2, watch=watch)
     assert set(target[:horizon]) == {0.0}
     assert len(set(target[horizon:])) == 1
     assert target[horizon] != 0.0
