@@ -47,7 +47,9 @@ def best_probes(arm: Arm, n: int, worth: Worth) -> Probing:
 def first_belief(
     world: World, trials: Trials, acting: Believing, probing: Probing | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """What is believed when attempt 1 of m trials begins: mean and spread (m, c); and whether that attempt succeeded (m,)."""
+    """What is believed when attempt 1 of m trials begins, mean and spread (m, c); and whether that
+    attempt succeeded (m,).
+    """
     believed = world.believed
     assert believed is not None, "this world hides nothing"
     mean = np.zeros((len(trials), len(believed.names)))
