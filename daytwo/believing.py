@@ -11,6 +11,7 @@ from torch import Tensor
 
 from daytwo.curricula.attempts import Act, Policy, by
 from daytwo.policies.estimator import STRIDE, Estimator
+from daytwo.policies.evidence import Evidence
 from daytwo.sim.believed import OFFSETS, PRIOR, SUREST
 from daytwo.sim.observation import uncorrected
 from daytwo.sim.world import StepResult, World
@@ -37,10 +38,12 @@ class Believing:
         self._in_trial = False
         self._fresh = np.ones(n, dtype=bool)
         if estimator is not None:
-            self._state = torch.zeros(1, n, estimator.hidden)
+            self._state = torch.zeros(1, n, estimator.hidden)  # of the attempt
+            names = len(estimator.names)
+            self._known = Evidence.none(n, names)  # from earlier attempts
+            self._told = Evidence.none(n, names)  # from this one so far
             self._stretch = torch.zeros(n, STRIDE, estimator.features)
             self._filled = np.zeros(n, dtype=np.int64)  # steps of it that were felt
-            names = len(estimator.names)
             # What it has come to, (n, c).
             self.mean, self.spread = np.zeros((n, names)), np.full((n, names), PRIOR)
         self._probed = np.zeros(n, dtype=bool)  # whose latest stretch was a probe
@@ -74,8 +77,10 @@ class Believing:
             self.ending[kept], self._ends[kept] = self._felt_last(world, kept), True
             self._stretch[kept, self._filled[kept]] = self.ending[kept]
             self._conclude(kept)
-            self._state[:, anew], self.mean[anew], self.spread[anew] = 0.0, 0.0, PRIOR
-            self._stretch[anew], self._filled[anew] = 0.0, 0
+            self._known.put(kept, self._known.take(kept) + self._told.take(kept))
+            self._known.put(anew, Evidence.none(len(anew), len(self.estimator.names)))
+            self.mean[anew], self.spread[anew] = 0.0, PRIOR
+            self._state[:, ids], self._stretch[ids], self._filled[ids] = 0.0, 0.0, 0
             world.believe(ids, self.mean[ids], self.spread[ids])
         if self.mode == "oracle":
             truth = world.believed.scaled(world.context.take(ids))
@@ -119,9 +124,12 @@ class Believing:
         if len(ids) == 0:
             return
         felt, state = self._stretch[ids][:, None], self._state[:, ids]
-        mean, log_spread, self._state[:, ids] = self.estimator(felt, state)
-        self.mean[ids] = mean[:, 0].numpy()
-        self.spread[ids] = np.maximum(log_spread[:, 0].exp().numpy(), SUREST)
+        told, self._state[:, ids] = self.estimator(felt, state)
+        told = told.take((slice(None), 0))
+        self._told.put(ids, told)
+        mean, log_spread = (self._known.take(ids) + told).belief()
+        self.mean[ids] = mean.numpy()
+        self.spread[ids] = np.maximum(log_spread.exp().numpy(), SUREST)
         self._stretch[ids], self._filled[ids] = 0.0, 0
 
 

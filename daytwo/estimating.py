@@ -13,7 +13,8 @@ from daytwo.believing import Believing, Notes
 from daytwo.curricula.attempts import AT_ONCE, PRACTICE, Policy
 from daytwo.curricula.probing import Probing
 from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
-from daytwo.policies.estimator import Estimator, fit
+from daytwo.policies.estimator import Estimator
+from daytwo.policies.fitting import fit
 from daytwo.probing import measure_worth
 from daytwo.retelling import Retelling
 from daytwo.sim.arms import Arm
@@ -32,7 +33,7 @@ class Estimating:
 
     rounds: int = 3  # of trials acted on the estimator so far, then learning from all
     trials: int = 96  # a round, of each task
-    updates: int = 400  # gradient updates a round
+    updates: int = 2500  # gradient updates a round
     hidden: int = 128  # units
     probed: float = 0.5  # share of the trials that begin with a probe, any as often as another
     contexts: int = 32  # in which each task's probes are tried to know what they are worth

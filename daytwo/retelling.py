@@ -16,7 +16,7 @@ class Retelling:
 
     So every trial shows as many offsets as one likes, and none can be learnt by heart. The arm then
     acted as one does that believes otherwise. (After the relabelled goals of Andrychowicz et al.,
-    "Hindsight experience replay", NeurIPS 2017.) A `daytwo.policies.estimator.Retell`.
+    "Hindsight experience replay", NeurIPS 2017.) A `daytwo.policies.fitting.Retell`.
 
     Args:
         world: the trials were run in; it knows ranges.

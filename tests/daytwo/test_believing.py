@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from daytwo.believing import Believing, Notes
 from daytwo.curricula.attempts import EXAM, Exercises, attempt
 from daytwo.curricula.trials import Trials, run_trials
-from daytwo.policies.estimator import Estimator, stretches
+from daytwo.policies.estimator import Estimator
+from daytwo.policies.fitting import believed, stretches
 from daytwo.sim.arms import load_arm
 from daytwo.sim.believed import PRIOR, SUREST
 from daytwo.sim.context import Ranges
@@ -130,10 +131,12 @@ def test_step_by_step_it_believes_what_the_whole_trial_tells(estimator: Estimato
     assert np.abs(notes.x[won][:, -7:-2]).max() > 0.1, "with what was done last"
     felt, count = stretches(notes.x, notes.length)
     with torch.no_grad():
-        mean = estimator(torch.from_numpy(felt))[0].numpy()
-    full = (felt[np.arange(5), count - 1] != 0).any(axis=-1).all(axis=-1)
-    seen = count - 1 - ~full  # a stretch that the trial's end cut short was not concluded from
-    np.testing.assert_allclose(last, mean[np.arange(5), seen], atol=1e-5)
+        mean = believed(estimator, felt, count)[0].numpy()
+    trial, end = np.arange(5), count[:, 2] - 1
+    full = (felt[trial, 2, end] != 0).any(axis=-1).all(axis=-1)
+    seen = end - ~full  # a stretch that the trial's end cut short was not concluded from
+    expected = np.where(seen[:, None] < 0, mean[:, 1, -1], mean[trial, 2, seen])
+    np.testing.assert_allclose(last, expected, atol=1e-5)
 
 
 def test_notes_hold_every_step_of_every_trial(estimator: Estimator) -> None:

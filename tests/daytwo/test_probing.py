@@ -12,7 +12,8 @@ from daytwo.curricula.attempts import EXAM, PRACTICE
 from daytwo.curricula.probing import Probing
 from daytwo.curricula.trials import Trials, run_trials
 from daytwo.errors import InputError
-from daytwo.policies.estimator import Estimator, fit
+from daytwo.policies.estimator import Estimator
+from daytwo.policies.fitting import fit
 from daytwo.policies.probing import Worth
 from daytwo.probing import best_probes, first_belief, measure_worth
 from daytwo.sim.arms import load_arm
