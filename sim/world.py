@@ -7,7 +7,7 @@ seed); a simulation's future by its state and its actions, at any number of thre
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,21 +18,21 @@ from daytwo.sim.believed import HUSHED, PRIOR, Believed
 from daytwo.sim.command import Command
 from daytwo.sim.context import NAMES, Context, Ranges
 from daytwo.sim.engine import Engine, MujocoEngine
-from daytwo.sim.kinematics import Chain, axes, tool_yaw
+from daytwo.sim.kinematics import Chain, tool_yaw
+from daytwo.sim.measuring import measure
 from daytwo.sim.observation import OBS_DIM, SCALE, observe
 from daytwo.sim.predicates import evaluate
-from daytwo.sim.scene import CONTROL_HZ, N_OBJECTS
-from daytwo.sim.state import Array, State, wrap
+from daytwo.sim.scene import CONTROL_HZ
+from daytwo.sim.state import Array, State
 from daytwo.sim.tasks import get_task
 from daytwo.sim.tasks.base import ACTION, N_RANDOM, Placement, Task
+from daytwo.sim.telling import Telling
 
 SHAPING = 0.2  # weight of the potential beside a success's reward of 1
 DISCOUNT = 0.97  # of the potential; a learner with the same discount keeps its optimal policy
 START_NOISE = 0.08  # [rad] spread of the joints' start around home
 LATE = 0.25  # share of its time that an attempt has more for each step commands may come late
 N_CONTEXT = 2  # uniform numbers that the servos of an arm without ranges are made of
-# Measurement noise is looked up, not drawn: a simulation's future is decided by its state.
-_NOISE = np.random.default_rng(0).standard_normal((4096, N_OBJECTS + 1, 3))
 
 
 @dataclass
@@ -101,10 +101,7 @@ class World:
         self._potential = np.zeros(n)
         self._rows: list[NDArray[np.int64]] = []
         self.context = Context.nominal(n)
-        # What is told less what is true beyond the engine's offset: a wrongly taught target (x, y
-        # [m] and yaw [rad]) less what is believed of it.
-        self.target_offset = np.zeros((n, 3))
-        self.correction = np.zeros((n, 6))  # taken off what is told: camera x y z, target x y yaw
+        self._telling = Telling(self.engine, n)
         # By task: a goal that rides on an object is seen; every other one is told.
         self.told_goals = np.array([type(task).goal is Task.goal for task in self.tasks])
         # What the latest step led to, which no reset changes: what was seen, the correction in it,
@@ -114,7 +111,6 @@ class World:
         self.last_took = np.zeros((n, len(ACTION)), dtype=np.float32)
         self.won = np.zeros(n, dtype=bool)
         self.took = np.zeros((n, len(ACTION)), dtype=np.float32)  # the latest step's `action`
-        self._noise_at = np.zeros(n, dtype=np.int64)
         if engine is None:
             self.reset(np.arange(n), np.zeros(n, dtype=np.int64), np.zeros(n), np.arange(n))
 
@@ -122,6 +118,11 @@ class World:
     def obs_dim(self) -> int:
         """Elements of an observation."""
         return OBS_DIM + (0 if self.believed is None else self.believed.size)
+
+    @property
+    def correction(self) -> Array:
+        """What beliefs take off what is told: camera x, y, z [m], target x, y [m] and yaw [rad]."""
+        return self._telling.correction
 
     @property
     def scale(self) -> Array:
@@ -173,17 +174,11 @@ class World:
             placement.put(rows, placed)
         self.context.put(ids, context)
         if hides:
-            camera = (context.camera_x, context.camera_y, context.camera_z)
-            self.engine.pose_offset[ids] = np.stack(camera, axis=1)
+            self._telling.hide_camera(ids, context)
         placement = self.engine.reset(ids, q, placement, context)
-        told = self.told_goals[task]
-        self.target_offset[ids, 0] = context.target_x * told
-        self.target_offset[ids, 1] = context.target_y * told
-        self.target_offset[ids, 2] = context.target_yaw * told
-        self.correction[ids] = 0.0
+        self._telling.reset(ids, context, self.told_goals[task], seed)
         if self.believed is not None:
             self.believed.set(ids, 0.0, PRIOR)
-        self._noise_at[ids] = seed % len(_NOISE)
         self.took[ids] = 0.0
 
         self.task[ids], self.difficulty[ids], self.steps[ids] = task, difficulty, 0
@@ -192,14 +187,12 @@ class World:
         self._command.reset(ids, q, yaw_ee)
         state = self.state
         state.half[ids], state.stretch[ids] = placement.half, placement.stretch
-        offset = self.target_offset[ids]
-        state.p_goal[ids] = placement.p_goal + offset * (1.0, 1.0, 0.0)
-        state.yaw_goal[ids] = placement.yaw_goal + offset[:, 2]
+        self._telling.teach(ids, placement.p_goal, placement.yaw_goal, state)
         state.fixture[ids], state.p_fixture[ids] = placement.fixture, placement.p_fixture
         state.yaw_fixture[ids] = placement.yaw_fixture
         state.fixture_size[ids] = placement.fixture_size
         state.p_command[ids], state.yaw_command[ids] = p_ee, yaw_ee
-        self._measure()
+        measure(self.state, self.chain, self.engine)
         state.v_ee[ids] = 0.0
         self._potential[ids] = self._goals_and_progress()[ids]
         self._obs = self.observe()
@@ -226,14 +219,14 @@ class World:
             clipped = self._command.retake(self.state, *taken)
         self.steps += 1
         before = self.state.p_ee
-        self._measure()
+        measure(self.state, self.chain, self.engine)
         self.state.v_ee = (self.state.p_ee - before) * CONTROL_HZ
         astray = self.engine.astray()
         self.diverged += int((astray & ~self._astray).sum())
         self._astray = astray
         potential = np.where(astray, self._potential, self._goals_and_progress())
 
-        holds = evaluate(self._truth(self.state, slice(None)))
+        holds = evaluate(self._telling.truth(self.state, slice(None)))
         wanted = self.descriptors[self.task]
         failed = (holds & (wanted == -1)).any(axis=1)
         success = (holds | (wanted != 1)).all(axis=1) & ~failed & ~astray
@@ -254,13 +247,7 @@ class World:
     def observe(self) -> NDArray[np.float32]:
         """Observations now, (n, OBS_DIM)."""
         left = 1.0 - self.steps / self.horizons[self.task]
-        state = self.state
-        if self.context.noise.any():
-            noise = _NOISE[(self._noise_at + 97 * self.steps) % len(_NOISE)]
-            noise = noise * self.context.noise[:, None, None]
-            state = replace(
-                state, p_object=state.p_object + noise[:, 1:], p_goal=state.p_goal + noise[:, 0]
-            )
+        state = self._telling.noisy(self.state, self.steps, self.context.noise)
         obs = observe(state, self.descriptors[self.task], left)
         astray = self.engine.astray()
         obs[astray] = self._obs[astray, :OBS_DIM]  # the last that was sane
@@ -281,53 +268,13 @@ class World:
         correction = self.believed.correction(ids)
         told = self.told_goals[self.task[ids], None]
         correction[:, 3:] *= told  # a goal that is seen was not taught
-        camera, target = np.split(correction - self.correction[ids], 2, axis=1)
-        self.correction[ids] = correction
-        self.engine.pose_offset[ids] -= camera
-        self.target_offset[ids] -= target
-        state = self.state
-        state.p_object[ids] -= camera[:, None]
-        state.p_goal[ids] -= camera
-        state.p_fixture[ids] -= camera
-        state.p_goal[ids, :2] -= target[:, :2]
-        state.yaw_goal[ids] -= target[:, 2]
-
-    def _truth(self, state: State, rows: slice | NDArray[np.int64]) -> State:
-        """The state of simulations `rows` as it is, not as it is told."""
-        state = state.moved(-self.engine.pose_offset[rows])
-        offset = self.target_offset[rows]
-        return replace(
-            state,
-            p_goal=state.p_goal - offset * (1.0, 1.0, 0.0),
-            yaw_goal=state.yaw_goal - offset[:, 2],
-        )
+        self._telling.correct(ids, correction, self.state)
 
     def expert_action(self) -> Array:
         """What each simulation's scripted expert would do now, (n, 5)."""
         action = self._by_task(lambda task, rows: task.expert(self.state.take(rows)), len(ACTION))
         action[self.engine.astray()] = 0.0  # until somebody resets it
         return action
-
-    def _measure(self) -> None:
-        """Read joints and objects into `state`."""
-        state = self.state
-        state.p_ee, R_ee = self.chain.fk(self.engine.joints())
-        # Measured yaw beside the commanded one, so that it does not jump at +-pi.
-        yaw = tool_yaw(R_ee)
-        state.yaw_ee = state.yaw_command + wrap(yaw - state.yaw_command, 2 * np.pi)
-        state.opening = self.engine.opening()
-        k = self.engine.n_objects
-        if k == 0:
-            return
-        state.p_object[:, :k], quat, state.v_object[:, :k] = self.engine.objects()
-        x, y, z = axes(quat)
-        steep = np.abs(np.stack([x[..., 2], y[..., 2], z[..., 2]]))
-        yaw_of_x, yaw_of_y = np.arctan2(x[..., 1], x[..., 0]), np.arctan2(-y[..., 0], y[..., 1])
-        state.yaw_object[:, :k] = np.where(steep[0] < steep[1], yaw_of_x, yaw_of_y)
-        # A cube may stand on any face, what is longer on two of them alone.
-        which = np.where(state.stretch[:, :k] > 1.0, 2, steep.argmax(axis=0))
-        axis = np.choose(which[..., None], [x, y, z])
-        state.lean_object[:, :k] = axis[..., :2] * np.where(axis[..., 2:] < 0, -1.0, 1.0)
 
     def told_potential(self) -> Array:
         """Each attempt's potential (n,) as far as it can be told: nobody knows the true one."""
@@ -342,7 +289,7 @@ class World:
         def of(task: Task, rows: NDArray[np.int64]) -> Array:
             state = self.state.take(rows)
             state.p_goal = self.state.p_goal[rows] = task.goal(state)
-            return task.progress(self._truth(state, rows))
+            return task.progress(self._telling.truth(state, rows))
 
         return self._by_task(of)
 

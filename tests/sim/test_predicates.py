@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from daytwo.sim.arms import load_arm
 from daytwo.sim.engine import MujocoEngine
 from daytwo.sim.fixtures import HOLE, RIM, code
+from daytwo.sim.measuring import measure
 from daytwo.sim.predicates import (
     CLEAR,
     DEEP,
@@ -148,6 +149,6 @@ def test_a_peg_that_lies_is_tilted_and_a_cube_is_not(task: str) -> None:
         joint = world.engine.model.joint("object0")
         at = int(joint.qposadr[0]) + 3
         world.engine.batch.bind("qpos")[0, at : at + 4] = quat
-        world._measure()
+        measure(world.state, world.chain, world.engine)
         tilt = 1.0 - world.state.upright[0, 0]
         assert tilt == pytest.approx(float(lies and task == "insert"), abs=1e-6)

@@ -8,6 +8,7 @@ import pytest
 
 from daytwo.sim.arms import load_arm
 from daytwo.sim.engine import MujocoEngine
+from daytwo.sim.measuring import measure
 from daytwo.sim.observation import OBSERVATION
 from daytwo.sim.world import World
 
@@ -22,7 +23,7 @@ def turned(task: str, axis: tuple[float, float, float], angle: float) -> World:
     mujoco.mju_axisAngle2Quat(quat, np.array(axis), angle)
     at = int(world.engine.model.joint("object0").qposadr[0])
     world.engine.batch.bind("qpos")[0, at + 3 : at + 7] = quat
-    world._measure()
+    measure(world.state, world.chain, world.engine)
     return world
 
 
