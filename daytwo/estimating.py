@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,13 +28,23 @@ from daytwo.sim.world import World
 _FIRST = 2**45  # seeds of practice from here on are these trials'
 
 
+def shares(lost: NDArray[np.float64], m: int) -> NDArray[np.int64]:
+    """How many of m trials each task (t,) is given: half of them evenly, half by how often it was
+    lost; m in all.
+    """
+    t = len(lost)
+    by_loss = lost / lost.sum() if lost.any() else np.full(t, 1 / t)
+    ends = np.rint(m * np.cumsum(0.5 / t + 0.5 * by_loss)).astype(np.int64)
+    return np.diff(ends, prepend=0)
+
+
 @dataclass(frozen=True)
 class Estimating:
     """How an estimator is taught."""
 
     rounds: int = 3  # of trials acted on the estimator so far, then learning from all
-    trials: int = 96  # a round, of each task
-    updates: int = 2500  # gradient updates a round
+    trials: int = 96  # a round, of each task in the mean
+    updates: int = 3000  # gradient updates a round
     hidden: int = 128  # units
     probed: float = 0.5  # share of the trials that begin with a probe, any as often as another
     contexts: int = 32  # in which each task's probes are tried to know what they are worth
@@ -52,7 +63,8 @@ def teach_estimator(
     """An estimator that was taught on the policy's own trials.
 
     In the first round the policy acts on the estimator as it is born, that is on what is expected
-    of any trial; from then on on what it has come to believe (as in DAgger: Ross et al., 2011).
+    of any trial; from then on on what it has come to believe (as in DAgger: Ross et al., 2011), and
+    half of the trials are of tasks in proportion to how often they failed: there a belief can help.
     Some trials begin with a probe; at last it is measured what each is worth.
 
     Args:
@@ -74,21 +86,24 @@ def teach_estimator(
     assert world.believed is not None
     longest = LONGEST + ATTEMPTS * (int(world.horizons.max()) + 1)
     made, rng = probes(arm), np.random.default_rng([seed, 3])
-    felt: list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]] = []
+    felt: list[tuple[NDArray[Any], ...]] = []
+    each = np.full(len(tasks), settings.trials)
     for i in range(settings.rounds):
         number = settings.rounds * seed + i
-        trials = Trials.drawn(
-            ranges, len(tasks), settings.trials, PRACTICE + _FIRST, number, apart=True
-        )
+        most = int(each.max())
+        trials = Trials.drawn(ranges, len(tasks), most, PRACTICE + _FIRST, number, apart=True)
+        trials = trials.take(np.flatnonzero(np.arange(most) < each[:, None]))
         acting = Believing(policy, estimator, world.n)
         notes = Notes(acting, m, longest)
         which = rng.integers(1, len(made), size=m) * (rng.random(m) < settings.probed)
         probing = Probing.given(made, world.n, which)
         success = run_trials(world, trials, acting, watch=notes, probing=probing)
-        felt.append((notes.x, notes.length, world.believed.scaled(trials.context)))
-        x, length, truth = (np.concatenate(part) for part in zip(*felt, strict=True))
-        retell = Retelling(world, np.tile(trials.task, i + 1))
+        felt.append((notes.x, notes.length, world.believed.scaled(trials.context), trials.task))
+        x, length, truth, task = (np.concatenate(part) for part in zip(*felt, strict=True))
+        retell = Retelling(world, task)
         loss = fit(estimator, x, length, truth, settings.updates, seed=seed + i, retell=retell)
+        lost = np.array([1 - success[trials.task == k].mean() for k in range(len(tasks))])
+        each = shares(lost, m)
         rates = " ".join(f"{rate:.0%}" for rate in success.mean(axis=0))
         tell(f"belief, round {i + 1} of {settings.rounds}: attempts 1 to {ATTEMPTS} {rates}, "
              f"loss {loss:.3f} where it did not learn")  # fmt: skip

@@ -18,6 +18,9 @@ from daytwo.policies.evidence import Evidence
 
 HELD_BACK = 8  # one trial of so many is not learnt from, and tells when to stop
 LOOKS = 10  # so often is looked how well it does at those
+# Of weights, in AdamW: what hardly shows in trials is else learnt by heart (15 conditions, 1 120
+# trials, held back: best at a tenth of the updates without it, at nine tenths with it).
+DECAY = 0.3
 # Where one is unsure, a likelihood hardly pulls at the mean, and so nobody gets surer: each term is
 # weighted by its spread, to this power of 2 (Seitzer et al., "On the pitfalls of heteroscedastic
 # uncertainty estimation", ICLR 2022).
@@ -52,7 +55,7 @@ def fit(
         updates: gradient updates.
         seed: of the batches.
         batch: trials an update learns from.
-        rate: Adam learning rate at the start; it falls to nothing (Loshchilov and Hutter, SGDR).
+        rate: learning rate at the start; it falls to nothing (Loshchilov and Hutter, SGDR, AdamW).
         retell: changes what trials tell each time they are learnt from.
 
     Raises:
@@ -67,7 +70,7 @@ def fit(
     kept, learnt = np.flatnonzero(back), np.flatnonzero(~back)
     if len(learnt) == 0:
         raise InputError(f"estimator: {len(x)} trials; give two at least")
-    optimizer = torch.optim.Adam(estimator.parameters(), lr=rate)
+    optimizer = torch.optim.AdamW(estimator.parameters(), lr=rate, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(updates, 1))
     best, weights = math.inf, deepcopy(estimator.state_dict())
     for k in range(updates + 1):
