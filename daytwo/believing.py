@@ -41,7 +41,6 @@ class Believing:
             self._state = torch.zeros(1, n, estimator.hidden)  # of the attempt
             names = len(estimator.names)
             self._known = Evidence.none(n, names)  # from earlier attempts
-            self._told = Evidence.none(n, names)  # from this one so far
             self._stretch = torch.zeros(n, STRIDE, estimator.features)
             self._filled = np.zeros(n, dtype=np.int64)  # steps of it that were felt
             # What it has come to, (n, c).
@@ -76,8 +75,7 @@ class Believing:
         if self.estimator is not None:
             self.ending[kept], self._ends[kept] = self._felt_last(world, kept), True
             self._stretch[kept, self._filled[kept]] = self.ending[kept]
-            self._conclude(kept)
-            self._known.put(kept, self._known.take(kept) + self._told.take(kept))
+            self._known.put(kept, self._conclude(kept))
             self._known.put(anew, Evidence.none(len(anew), len(self.estimator.names)))
             self.mean[anew], self.spread[anew] = 0.0, PRIOR
             self._state[:, ids], self._stretch[ids], self._filled[ids] = 0.0, 0.0, 0
@@ -118,19 +116,21 @@ class Believing:
         return self.estimator.felt(told, world.last_took[ids], world.won[ids], fresh)
 
     @torch.no_grad()
-    def _conclude(self, ids: NDArray[np.int64]) -> None:
-        """Arms `ids` (k,) draw from the stretch they felt what is to be believed."""
+    def _conclude(self, ids: NDArray[np.int64]) -> Evidence:
+        """Arms `ids` (k,) draw from the stretch they felt what is to be believed; all that their
+        trials have told.
+        """
         assert self.estimator is not None
         if len(ids) == 0:
-            return
+            return self._known.take(ids)
         felt, state = self._stretch[ids][:, None], self._state[:, ids]
         told, self._state[:, ids] = self.estimator(felt, state)
-        told = told.take((slice(None), 0))
-        self._told.put(ids, told)
-        mean, log_spread = (self._known.take(ids) + told).belief()
+        whole = self._known.take(ids) + told.take((slice(None), 0))
+        mean, log_spread = whole.belief()
         self.mean[ids] = mean.numpy()
         self.spread[ids] = np.maximum(log_spread.exp().numpy(), SUREST)
         self._stretch[ids], self._filled[ids] = 0.0, 0
+        return whole
 
 
 def acting(policy: Policy, estimator: Estimator | None, n: int) -> Act:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from daytwo.believing import Believing, Notes
 from daytwo.curricula.attempts import AT_ONCE, PRACTICE, Policy
@@ -28,14 +28,22 @@ from daytwo.sim.world import World
 _FIRST = 2**45  # seeds of practice from here on are these trials'
 
 
-def shares(lost: NDArray[np.float64], m: int) -> NDArray[np.int64]:
-    """How many of m trials each task (t,) is given: half of them evenly, half by how often it was
-    lost; m in all.
+def shares(lost: ArrayLike, m: int) -> NDArray[np.int64]:
+    """How many of m trials each of t tasks is given, at least one: half of them evenly, half by how
+    often it was `lost` (t,); m in all.
     """
+    lost = np.asarray(lost, dtype=np.float64)
     t = len(lost)
     by_loss = lost / lost.sum() if lost.any() else np.full(t, 1 / t)
-    ends = np.rint(m * np.cumsum(0.5 / t + 0.5 * by_loss)).astype(np.int64)
-    return np.diff(ends, prepend=0)
+    ends = np.rint((m - t) * np.cumsum(0.5 / t + 0.5 * by_loss)).astype(np.int64)
+    return 1 + np.diff(ends, prepend=0)
+
+
+def drawn(ranges: Ranges, each: NDArray[np.int64], number: int) -> Trials:
+    """The trials of round `number`, `each` (t,) so many of a task, in the tasks' order."""
+    most = int(each.max())
+    trials = Trials.drawn(ranges, len(each), most, PRACTICE + _FIRST, number, apart=True)
+    return trials.take(np.flatnonzero(np.arange(most) < each[:, None]))
 
 
 @dataclass(frozen=True)
@@ -90,9 +98,7 @@ def teach_estimator(
     each = np.full(len(tasks), settings.trials)
     for i in range(settings.rounds):
         number = settings.rounds * seed + i
-        most = int(each.max())
-        trials = Trials.drawn(ranges, len(tasks), most, PRACTICE + _FIRST, number, apart=True)
-        trials = trials.take(np.flatnonzero(np.arange(most) < each[:, None]))
+        trials = drawn(ranges, each, number)
         acting = Believing(policy, estimator, world.n)
         notes = Notes(acting, m, longest)
         which = rng.integers(1, len(made), size=m) * (rng.random(m) < settings.probed)
@@ -102,8 +108,7 @@ def teach_estimator(
         x, length, truth, task = (np.concatenate(part) for part in zip(*felt, strict=True))
         retell = Retelling(world, task)
         loss = fit(estimator, x, length, truth, settings.updates, seed=seed + i, retell=retell)
-        lost = np.array([1 - success[trials.task == k].mean() for k in range(len(tasks))])
-        each = shares(lost, m)
+        each = shares([1 - success[trials.task == k].mean() for k in range(len(tasks))], m)
         rates = " ".join(f"{rate:.0%}" for rate in success.mean(axis=0))
         tell(f"belief, round {i + 1} of {settings.rounds}: attempts 1 to {ATTEMPTS} {rates}, "
              f"loss {loss:.3f} where it did not learn")  # fmt: skip

@@ -28,9 +28,11 @@ from daytwo.policies.networks import finely
 from daytwo.policies.probing import Worth
 
 STRIDE = 5  # steps from one belief to the next, a quarter of a second
-# What an attempt tells has a precision of a square, so many times what is known before it: where it
-# tells nothing yet, a square can still learn that it does (an exponential's gradient is gone).
+# What an attempt tells is so precise, in units of what is known before anything is measured: LEAST
+# and a square, of MOST at most. Where an attempt tells nothing yet, a square can still learn that
+# it does (an exponential's gradient is gone).
 LEAST, MOST = 0.003, 20.0
+FIRST = 0.1  # what is squared, before anything is learnt
 
 
 class Estimator(nn.Module):
@@ -69,10 +71,10 @@ class Estimator(nn.Module):
         self.gru = nn.GRU(hidden, hidden, batch_first=True)
         self.mix = nn.Linear(2 * hidden, hidden)
         self.leave = nn.Linear(3 * hidden, 2 * len(self.names))
-        with torch.no_grad():  # at first it knows little, of all alike
+        with torch.no_grad():  # at first an attempt tells next to nothing, of all alike
             self.leave.weight.mul_(0.1)
             self.leave.bias.zero_()
-            self.leave.bias[len(self.names) :] = 0.5
+            self.leave.bias[len(self.names) :] = FIRST
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Evidence, Tensor]:
         """What an attempt tells until the end of each stretch, (b, t, c); state (1, b, hidden).

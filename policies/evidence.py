@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 KNOWN = 3.0  # precision of what may be anything from -1 to 1, as before anything is measured
-SURE = math.log(0.02)  # the logarithm of the smallest spread that is believed
+SURE = math.log(0.02)  # the logarithm of the smallest spread
 
 
 @dataclass(frozen=True)

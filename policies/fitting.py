@@ -22,8 +22,8 @@ LOOKS = 10  # so often is looked how well it does at those
 # trials, held back: best at a tenth of the updates without it, at nine tenths with it).
 DECAY = 0.3
 # Where one is unsure, a likelihood hardly pulls at the mean, and so nobody gets surer: each term is
-# weighted by its spread, to this power of 2 (Seitzer et al., "On the pitfalls of heteroscedastic
-# uncertainty estimation", ICLR 2022).
+# weighted by its variance to this power (beta of Seitzer et al., "On the pitfalls of
+# heteroscedastic uncertainty estimation", ICLR 2022).
 UNSURE_TOO = 0.5
 
 Retell = Callable[
@@ -165,7 +165,8 @@ def _loss(
     unsure_too: float = 0.0,
 ) -> Tensor:
     """Mean over all conditions (m, c) and all stretches of trials (m, t, f), and once more over
-    the ends of attempts, from which the next one goes on.
+    the ends of attempts, from which the next one goes on (and of the last, as far as it is noted).
+    Terms are weighted by their variance to the power of `unsure_too`.
     """
     felt, count = stretches(x, length)
     mean, log_spread = believed(estimator, felt, count)

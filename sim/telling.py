@@ -45,7 +45,8 @@ class Telling:
         taught: NDArray[np.bool_],
         seed: NDArray[np.int64],
     ) -> None:
-        """Attempts of simulations `ids` (k,) begin; nothing is believed of their offsets.
+        """Attempts of simulations `ids` (k,) begin; nothing is believed of their offsets any more.
+        Where something may be, their cameras' offsets are hidden anew first (`hide_camera`).
 
         Args:
             ids: which.

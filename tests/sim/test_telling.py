@@ -79,9 +79,12 @@ def test_a_goal_that_is_seen_was_not_taught() -> None:
 def test_a_reset_forgets_what_was_taken_off() -> None:
     telling, state, _ = told(2)
     telling.correct(IDS, np.full((N, 6), 0.01), state)
+    telling.hide_camera(IDS[:1], Context.nominal(1))
     telling.reset(IDS[:1], Context.nominal(1), np.array([True]), IDS[:1])
     assert (telling.correction[0] == 0).all()
     assert (telling.correction[1:] == 0.01).all()
+    first = state.take(IDS[:1])
+    same(telling.truth(first, IDS[:1]), first)
 
 
 def test_noise_has_its_size_and_is_decided_by_seed_and_step() -> None:
