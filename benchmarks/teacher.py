@@ -43,8 +43,10 @@ PROBE_EVERY = 51_200  # from probe to probe
 PAPER = 48  # exam attempts a task
 PROBE = 24  # probe attempts a task
 SIMULATIONS = 128
-# A smaller and quicker learner than the default: four teachers are to be compared on two cores.
-CONFIG = LearnerConfig(hidden=128, batch_size=256, updates_per_step=4, actor_rate=1e-3)
+# A smaller and quicker learner than the default: four teachers are to be compared on two cores. It
+# clones less, since what was shown is easy and what is examined is not: uniform draws came to 0.83
+# in 512 000 steps (one seed), to 0.78 in 1 000 000 with the default's 2.
+CONFIG = LearnerConfig(hidden=128, batch_size=256, updates_per_step=4, actor_rate=1e-3, cloning=0.3)
 
 
 @dataclass
