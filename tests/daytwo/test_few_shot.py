@@ -16,6 +16,7 @@ from daytwo.curricula.trials import Trials, run_trials
 from daytwo.few_shot import FewShot, nearest
 from daytwo.policies.config import LearnerConfig
 from daytwo.policies.estimator import Estimator
+from daytwo.policies.evidence import Evidence
 from daytwo.policies.learner import Learner
 from daytwo.policies.residual import OnTheSpot, Residual
 from daytwo.sim.arms import load_arm
@@ -154,7 +155,8 @@ def believes(mean: float) -> Any:
 
     def forward(self: Estimator, x: torch.Tensor, state: torch.Tensor | None = None) -> Any:
         said = torch.full((len(x), x.shape[1], len(self.names)), mean)
-        return said, said - 2.0, torch.zeros(1, len(x), self.hidden)
+        told = Evidence.measured(said, torch.full_like(said, 1e6))
+        return told, torch.zeros(1, len(x), self.hidden)
 
     return forward
 
