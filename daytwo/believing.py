@@ -64,7 +64,7 @@ class Believing:
         if not self._in_trial and len(ids := np.flatnonzero(world.steps == 0)):
             self._begin(world, ids, ids)
             observation = world.observe()
-        if self.mode in ("carried", "wiped"):
+        if self.estimator is not None:
             self._estimate(world, observation)
         return self.policy.predict(world.observe(), deterministic=True)[0]
 
@@ -100,6 +100,8 @@ class Believing:
         self._filled += 1
         due = everyone[self._filled == STRIDE]
         self._conclude(due)
+        if self.mode not in ("carried", "wiped"):
+            return
         # Offsets are taken off what is told: a goal that moves while it is searched for is not
         # found. Of them an arm believes what it did when the attempt began.
         believed = world.believed

@@ -70,9 +70,9 @@ def teach_estimator(
 ) -> Estimator:
     """An estimator that was taught on the policy's own trials.
 
-    In the first round the policy acts on the estimator as it is born, that is on what is expected
-    of any trial; from then on on what it has come to believe (as in DAgger: Ross et al., 2011), and
-    half of the trials are of tasks in proportion to how often they failed: there a belief can help.
+    In the first round the policy acts on what is expected of any trial; from then on on what it has
+    come to believe (as in DAgger: Ross et al., 2011), and half of the trials are of tasks in
+    proportion to how often they were lost: there a belief can help.
     Some trials begin with a probe; at last it is measured what each is worth.
 
     Args:
@@ -99,7 +99,7 @@ def teach_estimator(
     for i in range(settings.rounds):
         number = settings.rounds * seed + i
         trials = drawn(ranges, each, number)
-        acting = Believing(policy, estimator, world.n)
+        acting = Believing(policy, estimator, world.n, "carried" if i else "prior")
         notes = Notes(acting, m, longest)
         which = rng.integers(1, len(made), size=m) * (rng.random(m) < settings.probed)
         probing = Probing.given(made, world.n, which)

@@ -102,6 +102,24 @@ def test_an_oracle_knows_and_the_blind_expect() -> None:
         np.testing.assert_allclose(made.believed.mean, truth if mode == "oracle" else 0.0)
 
 
+def test_who_acts_on_what_is_expected_still_feels(estimator: Estimator) -> None:
+    """So that an estimator can be taught on trials before it knows anything."""
+    trials, made = Trials.drawn(RANGES, 1, 2, EXAM, 3), world()
+    acting = Believing(Still(), estimator, 2, "prior")
+    notes = Notes(acting, 2, 2 * int(made.horizons[0]) + 1)
+    found = []
+
+    def watch(at: NDArray[np.int64], *rest: Any) -> None:
+        notes(at, *rest)
+        assert made.believed is not None
+        found.append((made.believed.mean.copy(), made.believed.spread.copy()))
+
+    run_trials(made, trials, acting, 2, watch=watch)
+    assert (notes.length > made.horizons[0]).all()
+    assert (np.array([mean for mean, _ in found]) == 0).all()
+    assert (np.array([spread for _, spread in found]) == PRIOR).all()
+
+
 def test_alone_every_attempt_is_a_trial_of_its_own(estimator: Estimator) -> None:
     exercises = Exercises(np.zeros(3, int), np.full(3, 0.5), EXAM + np.array([5, 9, 5]))
     policy = Still()

@@ -47,7 +47,7 @@ def world(n: int) -> World:
 @pytest.fixture(scope="module")
 def taught() -> Estimator:
     """Learnt what a payload feels like: half the trials began with `lift`."""
-    torch.manual_seed(1)  # lift misses 0.61, 0.37, 0.30 of what none does, from seeds 0, 1, 2
+    torch.manual_seed(1)  # lift misses 0.70, 0.47, 0.40 of what none does, from seeds 0, 1, 2
     scale = SCALE.copy()
     scale[OBSERVATION["ee_to_command"]] = 0.001  # [m] a load bends the arm by so much
     estimator = Estimator(scale, 5, RANGES.hidden, hidden=16)
@@ -61,7 +61,7 @@ def taught() -> Estimator:
     x = notes.x[:, : LONGEST + 4]  # what comes after was felt before
     truth = made.believed.scaled(trials.context)
     fit(
-        estimator, x, np.minimum(notes.length, LONGEST + 4), truth, updates=120, batch=24, rate=5e-3
+        estimator, x, np.minimum(notes.length, LONGEST + 4), truth, updates=240, batch=24, rate=5e-3
     )
     return estimator
 
