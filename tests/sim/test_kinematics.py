@@ -123,9 +123,8 @@ def test_ik_reaches_the_whole_workspace_with_the_tool_down(name: str, seed: int)
         share = min((t + 1) / steps, 1.0)
         q = chain.step(q, start + share * (target - start), R, 1.0 / CONTROL_HZ)
     p, _ = chain.fk(q)
-    # With too few joints to point straight down everywhere, position gives way a little too: by
-    # 6.1 mm at most, at 24 000 points of 1 500 seeds.
-    tolerance = 1e-3 if chain.arm.orientation == "full" else 7e-3
+    # With too few joints to point straight down everywhere, position gives way a little too.
+    tolerance = 1e-3 if chain.arm.orientation == "full" else 5e-3
     assert np.linalg.norm(p - target, axis=1).max() < tolerance
 
 
