@@ -84,13 +84,14 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
         minutes.append((time.monotonic() - start) / 60)
         blind, _ = study(arm, book, updates, s, blind=True)
         world = World(arm, tasks, min(AT_ONCE, len(trials)), ranges=book.context)
+        acting = {
+            "carried": Believing(policy, estimator, world.n, "carried"),
+            "wiped": Believing(policy, estimator, world.n, "wiped"),
+            "oracle": Believing(policy, None, world.n, "oracle"),
+            "blind": Believing(blind, None, world.n, "prior"),
+        }
         for who in WHO:
-            acting = (
-                Believing(blind, None, world.n, "prior")
-                if who == "blind"
-                else Believing(policy, estimator, world.n, who)  # type: ignore[arg-type]
-            )
-            outcomes[who].append(run_trials(world, trials, acting))
+            outcomes[who].append(run_trials(world, trials, acting[who]))
             console.print(f"seed {s}, {who}:", _rates(outcomes[who][-1]))
         coverage.append(covered(policy, estimator, arm, book, seed=s))
         firsts.append(first_attempts(policy, estimator, world, trials))

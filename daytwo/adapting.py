@@ -56,7 +56,8 @@ def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
     tasks = tuple(dict.fromkeys((*book.tasks, *(paper.task for paper in book.held_out))))
     trials = Trials.drawn(drawn, len(tasks), each, EXAM, seed=2**20)
     world = World(arm, tasks, min(AT_ONCE, len(trials)), ranges=studied)
-    acting = {who: Believing(policy, estimator, world.n, who) for who in WHO}
+    needs = {"carried": estimator, "wiped": estimator}  # the others are told
+    acting = {who: Believing(policy, needs.get(who), world.n, who) for who in WHO}
     notes = BeliefNotes(acting["carried"], world, trials)
     success: dict[str, NDArray[np.bool_]] = {}
     for who in WHO:

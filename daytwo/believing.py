@@ -24,7 +24,8 @@ class Believing:
 
     Args:
         policy: acts on observations that hold a belief.
-        estimator: of the belief; None where the mode needs none.
+        estimator: of the belief; None where the mode needs none. There it still feels and says what
+            it has come to, where one is given: it can be taught before it is to be believed.
         n: simulations of the world it acts in.
         mode: carried from attempt to attempt; wiped before each (of offsets it then believes what
             is expected, since these wait for the next attempt); the truth given (oracle); or never
@@ -130,7 +131,7 @@ class Believing:
         whole = self._known.take(ids) + told.take((slice(None), 0))
         mean, log_spread = whole.belief()
         self.mean[ids] = mean.numpy()
-        self.spread[ids] = np.maximum(log_spread.exp().numpy(), SUREST)
+        self.spread[ids] = log_spread.exp().numpy()
         self._stretch[ids], self._filled[ids] = 0.0, 0
         return whole
 

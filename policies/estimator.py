@@ -32,7 +32,7 @@ STRIDE = 5  # steps from one belief to the next, a quarter of a second
 # and a square, of MOST at most. Where an attempt tells nothing yet, a square can still learn that
 # it does (an exponential's gradient is gone).
 LEAST, MOST = 0.003, 20.0
-FIRST = 0.5  # what is squared, before anything is learnt: with 0.1 two of three hardly learn
+FIRST = 0.5  # what is squared before anything is learnt; with 0.1 two of three toys never learnt
 
 
 class Estimator(nn.Module):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 KNOWN = 3.0  # precision of what may be anything from -1 to 1, as before anything is measured
-SURE = math.log(0.02)  # the logarithm of the smallest spread
+SUREST = 0.03  # [half-range] nobody is surer than this
 
 
 @dataclass(frozen=True)
@@ -54,4 +54,4 @@ class Evidence:
         being expected of anything).
         """
         precision = KNOWN + self.precision
-        return self.weighted / precision, (-0.5 * precision.log()).clamp(min=SURE)
+        return self.weighted / precision, (-0.5 * precision.log()).clamp(min=math.log(SUREST))

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daytwo.errors import InputError
+from daytwo.policies.evidence import SUREST
 
-SUREST = 0.03  # [half-range] nothing is known better
 LEAST = 0.005  # a probe that shrinks the mean spread by less than this is not made
 
 
