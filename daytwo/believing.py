@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from daytwo.curricula.attempts import Act, Policy, by
+from daytwo.curricula.trials import ATTEMPTS
 from daytwo.policies.estimator import STRIDE, Estimator
 from daytwo.policies.evidence import Evidence
+from daytwo.policies.outlook import Tried
 from daytwo.sim.believed import OFFSETS, PRIOR, SUREST
 from daytwo.sim.observation import uncorrected
 from daytwo.sim.world import StepResult, World
@@ -38,15 +40,19 @@ class Believing:
         self.policy, self.estimator, self.mode = policy, estimator, mode
         self._in_trial = False
         self._fresh = np.ones(n, dtype=bool)
+        names = () if estimator is None else estimator.names
         if estimator is not None:
             self._state = torch.zeros(1, n, estimator.hidden)  # of the attempt
-            names = len(estimator.names)
-            self._known = Evidence.none(n, names)  # from earlier attempts
+            self._known = Evidence.none(n, len(names))  # from earlier attempts
             self._stretch = torch.zeros(n, STRIDE, estimator.features)
             self._filled = np.zeros(n, dtype=np.int64)  # steps of it that were felt
             # What it has come to, (n, c).
-            self.mean, self.spread = np.zeros((n, names)), np.full((n, names), PRIOR)
-        self._probed = np.zeros(n, dtype=bool)  # whose latest stretch was a probe
+            self.mean, self.spread = np.zeros((n, len(names))), np.full((n, len(names)), PRIOR)
+        self.probes = np.zeros(n, dtype=bool)  # whose latest stretch was a probe
+        self._tried: list[list[Tried]] = [[] for _ in range(n)]  # in the running trials, so far
+        # Mean and spread of the offsets that running attempts act on, (n, 2 k).
+        self._offsets = np.flatnonzero(np.isin(names, OFFSETS))
+        self.acts_on = np.zeros((n, 2 * len(self._offsets)))
         self.felt = torch.zeros(0)  # features (n, f) of the latest step
         # Likewise of what the attempt before it ended with, of the same trial.
         self.ending = torch.zeros(0) if estimator is None else torch.zeros(n, estimator.features)
@@ -56,20 +62,30 @@ class Believing:
     def begin(self, world: World, ids: NDArray[np.int64], attempt: NDArray[np.int64]) -> None:
         """Simulations `ids` (k,) have just begun these attempts (k,) of their trials; -1 probes."""
         self._in_trial = True
-        first = (attempt == -1) | ((attempt == 0) & ~self._probed[ids])
-        self._probed[ids] = attempt == -1
-        self._begin(world, ids, ids[first | (self.mode == "wiped")])
+        first = (attempt == -1) | ((attempt == 0) & ~self.probes[ids])
+        self.probes[ids] = attempt == -1
+        anew = ids[first | (self.mode == "wiped")]
+        self._begin(world, ids, anew, tried=ids[attempt > 0])
 
     def __call__(self, world: World, observation: NDArray[np.float32]) -> NDArray[np.floating]:
         """Actions (n, a) for observations (n, o)."""
         if not self._in_trial and len(ids := np.flatnonzero(world.steps == 0)):
-            self._begin(world, ids, ids)
+            self._begin(world, ids, anew=ids, tried=ids[:0])
             observation = world.observe()
         if self.estimator is not None:
             self._estimate(world, observation)
         return self.policy.predict(world.observe(), deterministic=True)[0]
 
-    def _begin(self, world: World, ids: NDArray[np.int64], anew: NDArray[np.int64]) -> None:
+    def _begin(
+        self,
+        world: World,
+        ids: NDArray[np.int64],
+        anew: NDArray[np.int64],
+        tried: NDArray[np.int64],
+    ) -> None:
+        """Simulations `ids` begin an attempt, some (`anew`) knowing nothing, some (`tried`) after
+        an attempt of the same trial.
+        """
         kept = np.setdiff1d(ids[~self._fresh[ids]], anew)  # of which something was felt
         self._fresh[ids] = True
         assert world.believed is not None
@@ -79,14 +95,33 @@ class Believing:
             self._known.put(kept, self._conclude(kept))
             self._known.put(anew, Evidence.none(len(anew), len(self.estimator.names)))
             self.mean[anew], self.spread[anew] = 0.0, PRIOR
+            for i in anew.tolist():
+                self._tried[i] = []
             self._state[:, ids], self._stretch[ids], self._filled[ids] = 0.0, 0.0, 0
             world.believe(ids, self.mean[ids], self.spread[ids])
+            self._go_on(world, np.intersect1d(kept, tried))
         if self.mode == "oracle":
             truth = world.believed.scaled(world.context.take(ids))
             world.believe(ids, truth, np.full_like(truth, SUREST))
         elif self.mode == "prior":
             blank = np.zeros((len(ids), len(world.believed.names)))
             world.believe(ids, blank, blank + PRIOR)
+        acts_on = [x[ids][:, self._offsets] for x in (world.believed.mean, world.believed.spread)]
+        self.acts_on[ids] = np.concatenate(acts_on, axis=1)
+
+    def _go_on(self, world: World, ids: NDArray[np.int64]) -> None:
+        """Arms `ids` (k,) that have just ended an attempt act, in this trial's next, on such
+        offsets as promise most after what all of them came to.
+        """
+        assert self.estimator is not None
+        outlook, at = self.estimator.outlook, self._offsets
+        for i in ids.tolist():
+            acted_on, unsure = np.split(self.acts_on[i].copy(), 2)
+            self._tried[i].append(Tried(acted_on, unsure, bool(world.won[i])))
+            if outlook is not None:
+                words, mean = world.descriptors[world.task[i]], self.mean[i].copy()
+                mean[at] = outlook.choose(mean[at], self.spread[i, at], self._tried[i], words)
+                world.believe(np.array([i]), mean[None], self.spread[[i]])
 
     @torch.no_grad()
     def _estimate(self, world: World, observation: NDArray[np.float32]) -> None:
@@ -148,13 +183,17 @@ class Notes:
         acting: whose features are kept.
         m: number of trials.
         longest: steps of a trial at most, and one more for each end of an attempt or a probe.
+        attempts: of a trial.
     """
 
-    def __init__(self, acting: Believing, m: int, longest: int) -> None:
+    def __init__(self, acting: Believing, m: int, longest: int, attempts: int = ATTEMPTS) -> None:
         assert acting.estimator is not None
         self._acting = acting
         self.x = np.zeros((m, longest, acting.estimator.features), dtype=np.float32)
         self.length = np.zeros(m, dtype=np.int64)
+        # What each attempt acted on, as `Believing.acts_on` says.
+        self.acted_on = np.zeros((m, attempts, acting.acts_on.shape[1]))
+        self.attempts = np.zeros(m, dtype=np.int64)  # how many have begun
 
     def __call__(
         self,
@@ -165,6 +204,9 @@ class Notes:
     ) -> None:
         """Note one step; see `daytwo.curricula.attempts.Watch`."""
         acting = self._acting
+        begins = np.flatnonzero((at >= 0) & ~acting.probes & (acting.felt[:, -1] > 0.5).numpy())
+        self.acted_on[at[begins], self.attempts[at[begins]]] = acting.acts_on[begins]
+        self.attempts[at[begins]] += 1
         self._keep(at, np.flatnonzero((at >= 0) & acting.ended), acting.ending)
         self._keep(at, np.flatnonzero(at >= 0), acting.felt)
 

@@ -16,12 +16,15 @@ from daytwo.curricula.probing import Probing
 from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
 from daytwo.policies.estimator import Estimator
 from daytwo.policies.fitting import fit
+from daytwo.policies.outlook import Outlook, learn
 from daytwo.probing import measure_worth
 from daytwo.retelling import Retelling
 from daytwo.sim.arms import Arm
+from daytwo.sim.believed import OFFSETS
 from daytwo.sim.context import Ranges
 from daytwo.sim.observation import FINE, SCALE
 from daytwo.sim.probes import LONGEST, probes
+from daytwo.sim.state import Array
 from daytwo.sim.tasks.base import ACTION
 from daytwo.sim.world import World
 
@@ -44,6 +47,40 @@ def drawn(ranges: Ranges, each: NDArray[np.int64], number: int) -> Trials:
     most = int(each.max())
     trials = Trials.drawn(ranges, len(each), most, PRACTICE + _FIRST, number, apart=True)
     return trials.take(np.flatnonzero(np.arange(most) < each[:, None]))
+
+
+def learn_outlook(
+    world: World,
+    task: NDArray[np.int64],
+    truth: Array,
+    acted_on: Array,
+    won: NDArray[np.bool_],
+    seed: int,
+) -> Outlook | None:
+    """What the attempts of m trials promise others; None where no offsets are hidden.
+
+    Args:
+        world: the trials were run in.
+        task: of each, (m,).
+        truth: of their conditions, (m, c) in half-ranges.
+        acted_on: mean and spread of k offsets, which each attempt acted on, (m, attempts, 2 k).
+        won: whether it succeeded, (m, attempts).
+        seed: of weights and batches.
+    """
+    assert world.believed is not None
+    at = np.flatnonzero(np.isin(world.believed.names, OFFSETS))
+    if len(at) == 0:
+        return None
+    mean, spread = np.split(acted_on, 2, axis=-1)
+    words = world.descriptors[task].astype(np.float64)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        outlook = Outlook([world.believed.names[i] for i in at], words.shape[1])
+    k, each = len(at), won.shape[1]
+    off_by = truth[:, None, at] - mean
+    words = np.repeat(words, each, axis=0)
+    learn(outlook, off_by.reshape(-1, k), spread.reshape(-1, k), words, won.ravel(), seed=seed)
+    return outlook
 
 
 @dataclass(frozen=True)
@@ -71,8 +108,8 @@ def teach_estimator(
     """An estimator that was taught on the policy's own trials.
 
     In the first round the policy acts on what is expected of any trial; from then on on what it has
-    come to believe (as in DAgger: Ross et al., 2011), and half of the trials are of tasks in
-    proportion to how often they were lost: there a belief can help.
+    come to believe and what attempts so far promise (as in DAgger: Ross et al., 2011), and half of
+    the trials are of tasks in proportion to how often they were lost: there a belief can help.
     Some trials begin with a probe; at last it is measured what each is worth.
 
     Args:
@@ -104,10 +141,14 @@ def teach_estimator(
         which = rng.integers(1, len(made), size=m) * (rng.random(m) < settings.probed)
         probing = Probing.given(made, world.n, which)
         success = run_trials(world, trials, acting, watch=notes, probing=probing)
-        felt.append((notes.x, notes.length, world.believed.scaled(trials.context), trials.task))
-        x, length, truth, task = (np.concatenate(part) for part in zip(*felt, strict=True))
+        truth = world.believed.scaled(trials.context)
+        felt.append((notes.x, notes.length, truth, trials.task, notes.acted_on, success))
+        x, length, truth, task, acted_on, won = (
+            np.concatenate(part) for part in zip(*felt, strict=True)
+        )
         retell = Retelling(world, task)
         loss = fit(estimator, x, length, truth, settings.updates, seed=seed + i, retell=retell)
+        estimator.outlook = learn_outlook(world, task, truth, acted_on, won, seed)
         each = shares([1 - success[trials.task == k].mean() for k in range(len(tasks))], m)
         rates = " ".join(f"{rate:.0%}" for rate in success.mean(axis=0))
         tell(f"belief, round {i + 1} of {settings.rounds}: attempts 1 to {ATTEMPTS} {rates}, "

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from daytwo.memory.checkpoint import load_checkpoint, save_checkpoint
 from daytwo.policies.config import CLIP, GAINS
 from daytwo.policies.evidence import KNOWN, Evidence
 from daytwo.policies.networks import finely
+from daytwo.policies.outlook import Outlook
 from daytwo.policies.probing import Worth
 
 STRIDE = 5  # steps from one belief to the next, a quarter of a second
@@ -65,6 +67,7 @@ class Estimator(nn.Module):
         self.register_buffer("scale", size)
         self.names, self.hidden, self.action = tuple(names), hidden, action
         self.worth: Worth | None = None  # what probes are worth to it, where that was measured
+        self.outlook: Outlook | None = None  # what attempts promise, where that was learnt
         self.features = len(size) + action + 2
         self.fine = list(fine)
         self.enter = nn.Linear(STRIDE * (self.features + len(GAINS) * len(self.fine)), hidden)
@@ -104,10 +107,12 @@ class Estimator(nn.Module):
     def save(self, path: str | Path) -> None:
         """Write it as a checkpoint."""
         parts = {"estimator": {k: v.numpy() for k, v in self.state_dict().items()}}
-        meta = {"names": list(self.names), "action": self.action, "hidden": self.hidden}
-        meta["fine"] = self.fine
+        meta: dict[str, Any] = {"names": list(self.names), "action": self.action}
+        meta |= {"hidden": self.hidden, "fine": self.fine}
         if self.worth is not None:
             parts["worth"], meta["worth"] = self.worth.parts()
+        if self.outlook is not None:
+            parts["outlook"], meta["outlook"] = self.outlook.parts()
         save_checkpoint(Path(path), parts, {"algorithm": "Estimator", **meta})
 
     @classmethod
@@ -131,6 +136,8 @@ class Estimator(nn.Module):
             ) from error
         if "worth" in parts:
             made.worth = Worth.of(parts["worth"], meta["worth"])
+        if "outlook" in parts:
+            made.outlook = Outlook.of(parts["outlook"], meta["outlook"])
         return made
 
     def felt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,18 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from daytwo.believing import Believing, Notes
+from daytwo.believing import Believing, Mode, Notes
 from daytwo.curricula.attempts import EXAM, Exercises, attempt
+from daytwo.curricula.probing import Probing
 from daytwo.curricula.trials import Trials, run_trials
 from daytwo.policies.estimator import Estimator
 from daytwo.policies.fitting import believed, stretches
+from daytwo.policies.outlook import Outlook, Tried
 from daytwo.sim.arms import load_arm
 from daytwo.sim.believed import PRIOR, SUREST
 from daytwo.sim.context import Ranges
 from daytwo.sim.observation import OBSERVATION, SCALE
+from daytwo.sim.probes import LONGEST, probes
 from daytwo.sim.world import World
 
 RANGES = Ranges(mass=(0.5, 2.0), target_x=(-0.008, 0.008))
@@ -191,3 +195,65 @@ def test_a_goal_does_not_move_within_an_attempt(estimator: Estimator) -> None:
     assert len(set(target[horizon:])) == 1
     assert target[horizon] != 0.0
     assert len(set(mass[:horizon])) > 3
+
+
+class Promising(Outlook):
+    """Wins where it acts on a target 0.7 half-ranges further than it was believed to be."""
+
+    def choose(
+        self,
+        mean: NDArray[np.floating],
+        spread: NDArray[np.floating],
+        tried: Sequence[Tried],
+        words: NDArray[np.floating],
+    ) -> NDArray[np.floating]:
+        self.asked.append((mean.copy(), list(tried)))
+        return mean + 0.7
+
+    def __init__(self) -> None:
+        super().__init__(["target_x"], 1)
+        self.asked: list[tuple[NDArray[np.floating], list[Tried]]] = []
+
+
+@pytest.mark.parametrize("mode", ["carried", "wiped"])
+def test_the_next_attempt_acts_on_what_promises_most(estimator: Estimator, mode: Mode) -> None:
+    """After one of the same trial, and with what all of them acted on and came to."""
+    made, trials = world(1), Trials.drawn(RANGES, 1, 2, EXAM, 3)
+    estimator.outlook = outlook = Promising()
+    acting = Believing(Reaching(), estimator, 1, mode)
+    horizon = int(made.horizons[0])
+    notes = Notes(acting, 2, 3 * (horizon + 1), attempts=3)
+    told = []
+
+    def watch(at: NDArray[np.int64], *rest: Any) -> None:
+        notes(at, *rest)
+        assert made.believed is not None
+        told.append(made.believed.mean[0, 1])
+
+    success = run_trials(made, trials, acting, 3, watch=watch)
+    assert notes.attempts.tolist() == [3, 3]
+    if mode == "wiped":
+        assert not outlook.asked
+        assert (notes.acted_on[..., 0] == 0).all()
+        return
+    assert [len(tried) for _, tried in outlook.asked] == [1, 2, 1, 2]
+    for k, (mean, tried) in enumerate(outlook.asked):
+        trial, number = k // 2, k % 2 + 1
+        assert notes.acted_on[trial, number, 0] == mean[0] + 0.7
+        assert [one.won for one in tried] == success[trial, :number].tolist()
+        np.testing.assert_array_equal(
+            [[*one.mean, *one.spread] for one in tried], notes.acted_on[trial, :number]
+        )
+    assert set(told) == set(notes.acted_on[..., 0].ravel()), "it stays until the attempt ends"
+
+
+def test_after_a_probe_nothing_has_been_tried(estimator: Estimator) -> None:
+    made, trials = world(1), Trials.drawn(RANGES, 1, 1, EXAM, 3)
+    estimator.outlook = outlook = Promising()
+    acting = Believing(Still(), estimator, 1)
+    notes = Notes(acting, 1, LONGEST + 2 * (int(made.horizons[0]) + 1))
+    probing = Probing.given(probes(ARM), 1, np.array([1]))
+    run_trials(made, trials, acting, 2, watch=notes, probing=probing)
+    assert [len(tried) for _, tried in outlook.asked] == [1]
+    assert notes.attempts.tolist() == [2]
+    assert notes.acted_on[0, 0, 0] != 0.0, "what the probe told"

@@ -12,6 +12,7 @@ import torch
 from daytwo.errors import InputError
 from daytwo.policies.estimator import STRIDE, Estimator
 from daytwo.policies.evidence import KNOWN
+from daytwo.policies.outlook import Outlook
 
 NAMES = ("mass", "friction")
 
@@ -69,3 +70,15 @@ def test_a_step_takes_less_than_a_millisecond() -> None:
     finally:
         torch.set_num_threads(threads)
     assert np.median(took) < 1e-3
+
+
+def test_its_outlook_is_kept_with_it(tmp_path: Path) -> None:
+    estimator = Estimator(np.ones(3), 1, NAMES, hidden=8)
+    estimator.save(tmp_path / "without")
+    assert Estimator.load(tmp_path / "without").outlook is None
+    estimator.outlook = Outlook(["target_x"], 4)
+    estimator.save(tmp_path / "with")
+    again = Estimator.load(tmp_path / "with").outlook
+    assert again is not None
+    args = np.array([[0.4]]), np.array([0.2]), np.ones(4)
+    np.testing.assert_array_equal(again.chance(*args), estimator.outlook.chance(*args))
