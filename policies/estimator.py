@@ -53,6 +53,7 @@ class Estimator(nn.Module):
     """
 
     scale: Tensor
+    trust: Tensor
 
     def __init__(
         self,
@@ -65,6 +66,8 @@ class Estimator(nn.Module):
         super().__init__()
         size = torch.as_tensor(np.asarray(scale, dtype=np.float32))
         self.register_buffer("scale", size)
+        # How much of the precision that it claims of each condition is to be believed.
+        self.register_buffer("trust", torch.ones(len(names)))
         self.names, self.hidden, self.action = tuple(names), hidden, action
         self.worth: Worth | None = None  # what probes are worth to it, where that was measured
         self.outlook: Outlook | None = None  # what attempts promise, where that was learnt
@@ -102,7 +105,8 @@ class Estimator(nn.Module):
         both = torch.cat([h, entered], dim=-1)
         mixed = torch.cat([both, torch.relu(self.mix(both))], dim=-1)
         mean, root = self.leave(mixed).chunk(2, dim=-1)
-        return Evidence.measured(mean, KNOWN * (LEAST + root.clamp(-MOST, MOST) ** 2))
+        claimed = KNOWN * (LEAST + root.clamp(-MOST, MOST) ** 2)
+        return Evidence.measured(mean, self.trust * claimed)
 
     def save(self, path: str | Path) -> None:
         """Write it as a checkpoint."""
@@ -126,6 +130,7 @@ class Estimator(nn.Module):
         if meta.get("algorithm") != "Estimator":
             raise InputError(f"checkpoint {path}: holds a {meta.get('algorithm')!r}, no estimator")
         weights = {k: torch.from_numpy(v) for k, v in parts["estimator"].items()}
+        weights.setdefault("trust", torch.ones(len(meta["names"])))  # as before it was known
         sizes = meta["action"], meta["names"], meta["hidden"], meta.get("fine", ())
         made = cls(weights["scale"].numpy(), *sizes)
         try:

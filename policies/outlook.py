@@ -26,6 +26,7 @@ Array = NDArray[np.floating]
 DRAWS = 200  # from a belief
 CHOICES = 40  # of them, that may be acted on
 CERTAIN = 0.98  # no attempt is surer to be won, or to be lost, than this
+MARGIN = 0.05  # what promises less than so much more than the mean is not worth leaving it for
 DECAY = 0.1  # of weights (AdamW)
 HELD_BACK = 8  # one row of so many is not learnt from, and tells when to stop
 LOOKS = 20  # so often is looked how well it does at those
@@ -96,7 +97,9 @@ class Outlook:
         some = np.searchsorted(likely.cumsum(), (np.arange(CHOICES) + 0.5) / CHOICES)
         choices = np.concatenate([mean[None], drawn[some.clip(max=DRAWS - 1)]])
         chance = self.chance(drawn - choices[:, None], spread, words)
-        return choices[int(np.argmax(chance @ likely))]
+        promised = chance @ likely
+        best = int(np.argmax(promised))
+        return choices[best] if promised[best] > promised[0] + MARGIN else mean
 
     def parts(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Weights and a description, to be kept in a checkpoint."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -145,3 +147,24 @@ def test_the_likelihood_is_best_at_the_truth() -> None:
     truth = torch.tensor(0.3)
     at = [negative_log_likelihood(torch.tensor(m), torch.tensor(-1.0), truth) for m in (0.1, 0.3)]
     assert at[1] < at[0]
+
+
+def test_what_is_claimed_without_being_known_is_not_trusted(taught: Estimator) -> None:
+    boaster = deepcopy(taught)
+    with torch.no_grad():
+        boaster.leave.weight[1] = torch.randn(boaster.leave.weight.shape[1])  # says anything of
+        boaster.leave.bias[len(NAMES) + 1] = 3.0  # what is never shown, and is sure of it
+    x, length, truth = felt(400, seed=3)
+    loss = fit(boaster, x, length, truth, updates=0)
+    trust = boaster.trust.numpy()
+    assert trust[1] <= 0.05
+    assert trust[[0, 2]].min() > 0.5
+    with torch.no_grad():
+        mean, log_spread = believed(boaster, *stretches(x, length))
+        boaster.trust.fill_(1.0)
+        before = believed(boaster, *stretches(x, length))
+    truths = torch.from_numpy(truth[:, None, None])
+    claimed = negative_log_likelihood(*before, truths)[..., 1].mean()
+    trusted = negative_log_likelihood(mean, log_spread, truths)[..., 1].mean()
+    assert trusted < 0.0 < claimed
+    assert loss < 0.0
