@@ -25,7 +25,7 @@ Array = NDArray[np.floating]
 
 DRAWS = 200  # from a belief
 CHOICES = 40  # of them, that may be acted on
-CERTAIN = 0.98  # no attempt is surer to be won, or to be lost, than this
+CERTAIN = 0.9  # no attempt is surer to be won, or to be lost, than this: much else may decide it
 MARGIN = 0.05  # what promises less than so much more than the mean is not worth leaving it for
 DECAY = 0.1  # of weights (AdamW)
 HELD_BACK = 8  # one row of so many is not learnt from, and tells when to stop
