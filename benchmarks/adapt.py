@@ -7,6 +7,7 @@ All sit the same trials of five attempts, contexts drawn from a wider range than
 | | belief |
 |---|---|
 | carried | the estimator's, carried from attempt to attempt |
+| on_mean | likewise, but every attempt acts on its mean, whatever others came to |
 | wiped | the estimator's, forgotten before each attempt |
 | oracle | the truth |
 | blind | the second policy, without any |
@@ -17,9 +18,12 @@ time after a probe (`daytwo.probing`), to see whether that pays.
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +59,7 @@ TRIALS, QUICK_TRIALS = 200, 100  # of each task
 UPDATES, QUICK_UPDATES = 20_000, 6_000  # of practice
 QUICK_CLONING = 4_000  # updates after each lesson
 SIMULATIONS = 128
-WHO = ("carried", "wiped", "oracle", "blind")
+WHO = ("carried", "on_mean", "wiped", "oracle", "blind")
 Success = Mapping[str, NDArray[np.bool_]]  # who -> (trials, attempts)
 
 
@@ -77,24 +81,30 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     minutes: list[float] = []
     shown: dict[str, int] = {}
     seeds = [seed] if quick else [seed, seed + 1, seed + 2]
-    for s in seeds:
-        start = time.monotonic()
-        policy, shown = study(arm, book, updates, s, blind=False)
-        estimator = teach_estimator(policy, arm, tasks, book.context, s, tell=console.print)
-        minutes.append((time.monotonic() - start) / 60)
-        blind, _ = study(arm, book, updates, s, blind=True)
-        world = World(arm, tasks, min(AT_ONCE, len(trials)), ranges=book.context)
-        acting = {
-            "carried": Believing(policy, estimator, world.n, "carried"),
-            "wiped": Believing(policy, estimator, world.n, "wiped"),
-            "oracle": Believing(policy, None, world.n, "oracle"),
-            "blind": Believing(blind, None, world.n, "prior"),
-        }
-        for who in WHO:
-            outcomes[who].append(run_trials(world, trials, acting[who]))
-            console.print(f"seed {s}, {who}:", _rates(outcomes[who][-1]))
-        coverage.append(covered(policy, estimator, arm, book, seed=s))
-        firsts.append(first_attempts(policy, estimator, world, trials))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as beside:
+        without = {s: beside.submit(blind_attempts, book, updates, s, trials) for s in seeds}
+        for s in seeds:
+            start = time.monotonic()
+            policy, shown = study(arm, book, updates, s, blind=False)
+            estimator = teach_estimator(policy, arm, tasks, book.context, s, tell=console.print)
+            minutes.append((time.monotonic() - start) / 60)
+            world = World(arm, tasks, min(AT_ONCE, len(trials)), ranges=book.context)
+            on_mean = copy(estimator)
+            on_mean.outlook = None
+            acting = {
+                "carried": Believing(policy, estimator, world.n),
+                "on_mean": Believing(policy, on_mean, world.n),
+                "wiped": Believing(policy, estimator, world.n, "wiped"),
+                "oracle": Believing(policy, None, world.n, "oracle"),
+            }
+            for who in WHO:
+                known = acting.get(who)
+                made = without[s].result() if known is None else run_trials(world, trials, known)
+                outcomes[who].append(made)
+                console.print(f"seed {s}, {who}:", _rates(made))
+            coverage.append(covered(policy, estimator, arm, book, seed=s))
+            firsts.append(first_attempts(policy, estimator, world, trials))
     by_who = {who: np.concatenate(found) for who, found in outcomes.items()}
     return {
         **figures(by_who, np.tile(trials.task, len(seeds)), tasks),
@@ -149,6 +159,17 @@ def study(
     return learner, dict(count(examples))
 
 
+def blind_attempts(book: Textbook, updates: int, seed: int, trials: Trials) -> NDArray[np.bool_]:
+    """How a policy that is never told anything does in these trials, (m, attempts). It studies in a
+    process of its own, beside the other.
+    """
+    torch.set_num_threads(max(1, cores() // 2))
+    arm = load_arm(book.arm)
+    policy, _ = study(arm, book, updates, seed, blind=True)
+    world = World(arm, book.tasks, min(AT_ONCE, len(trials)), ranges=book.context)
+    return run_trials(world, trials, Believing(policy, None, world.n, "prior"))
+
+
 def figures(by_who: Success, task: NDArray[np.int64], tasks: Sequence[str]) -> dict[str, Any]:
     """What is reported of success (m, attempts) by who acted.
 
@@ -167,20 +188,15 @@ def figures(by_who: Success, task: NDArray[np.int64], tasks: Sequence[str]) -> d
     low, high = np.quantile(gaps, [0.025, 0.975])
     return {
         "success_at": at["carried"],
-        "wiped": at["wiped"],
-        "oracle": at["oracle"],
-        "blind": at["blind"],
+        **{who: at[who] for who in WHO[1:]},
         "over_tasks": {who: over_tasks(success) for who, success in by_who.items()},
         "gain": {
-            "mean": round(float(gain.mean()), 4),
-            "interval": [round(x, 4) for x in bootstrap(gain, 0.95)],
+            **_mean(gain),
             "first": interval(by_who["carried"][:, 0]),
             "last": interval(by_who["carried"][:, -1]),
         },
-        "carried_less_wiped": {
-            "mean": round(float((last["carried"] - last["wiped"]).mean()), 4),
-            "interval": [round(x, 4) for x in bootstrap(last["carried"] - last["wiped"], 0.95)],
-        },
+        "carried_less_wiped": _mean(last["carried"] - last["wiped"]),
+        "carried_less_on_mean": _mean(last["carried"] - last["on_mean"]),
         "gap_closed": {
             "mean": round(_closed(last), 3), "interval": [round(low, 3), round(high, 3)],
         },
@@ -195,6 +211,12 @@ def draw(result: Mapping[str, Any]) -> Figure:
     note = f"{settings['trials_per_task']} trials a task, contexts beyond those studied; {seeds} "
     note += "seed" if seeds == 1 else "seeds together"
     return success_curves(rates, result["over_tasks"], note)
+
+
+def _mean(values: NDArray[np.float64]) -> dict[str, Any]:
+    """Of trials (m,), with its interval."""
+    low, high = bootstrap(values, 0.95)
+    return {"mean": round(float(values.mean()), 4), "interval": [round(low, 4), round(high, 4)]}
 
 
 def _closed(last: Mapping[str, NDArray[np.float64]]) -> float:
@@ -270,10 +292,7 @@ def probing_figures(
         for k, key in enumerate(("without", "with"))
     }
     more = success[1].astype(float) - success[0]
-    told["more_success"] = {
-        "mean": round(float(more.mean()), 4),
-        "interval": [round(x, 4) for x in bootstrap(more, 0.95)],
-    }
+    told["more_success"] = _mean(more)
     told["chosen"] = {
         name: dict(Counter(probe[task == i].tolist())) for i, name in enumerate(tasks)
     }

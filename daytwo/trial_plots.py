@@ -32,6 +32,10 @@ LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
         "carried: belief kept from attempt to attempt",
         {"color": COLOURS[0], "marker": "o", "ls": "-", "lw": 2.8, "zorder": 5},
     ),
+    "on_mean": (
+        "on its mean: carried, whatever attempts came to",
+        {"color": COLOURS[5], "marker": "x", "ls": "-."},
+    ),
     "few_shot": (
         "few-shot: carried, then the nearest skill, then a residual",
         {"color": COLOURS[4], "marker": "P", "ls": "-."},

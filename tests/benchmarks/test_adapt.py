@@ -9,6 +9,7 @@ from daytwo.believing import Believing
 from daytwo.benchmarks.adapt import (
     TASKS,
     Firsts,
+    blind_attempts,
     covered,
     excerpt,
     figures,
@@ -34,6 +35,7 @@ def test_the_gap_is_what_the_blind_leave_and_the_knowing_do_not() -> None:
     task = np.zeros(100, int)
     by_who = {
         "carried": outcome(0.5, 0.6, 0.7, 0.75, 0.8),
+        "on_mean": outcome(0.5, 0.6, 0.6, 0.7, 0.7),
         "wiped": outcome(0.5, 0.5, 0.5, 0.5, 0.5),
         "oracle": outcome(0.9, 0.9, 0.9, 0.9, 0.9),
         "blind": outcome(0.4, 0.4, 0.4, 0.4, 0.4),
@@ -45,13 +47,16 @@ def test_the_gap_is_what_the_blind_leave_and_the_knowing_do_not() -> None:
     assert told["gain"]["mean"] == pytest.approx(0.3)
     assert told["carried_less_wiped"]["mean"] == pytest.approx(0.3)
     assert told["carried_less_wiped"]["interval"][0] > 0
+    assert told["carried_less_on_mean"]["mean"] == pytest.approx(0.1)
     assert [rate["mean"] for rate in told["success_at"]["insert"]] == [0.5, 0.6, 0.7, 0.75, 0.8]
-    assert set(told) >= {"success_at", "wiped", "oracle", "blind", "gap_closed"}
+    assert set(told) >= {"success_at", "on_mean", "wiped", "oracle", "blind", "gap_closed"}
 
 
 def test_if_nothing_was_adapted_it_shows() -> None:
     same = outcome(0.5, 0.5, 0.5, 0.5, 0.5)
-    by_who = dict.fromkeys(("carried", "wiped", "blind"), same) | {"oracle": outcome(*[0.9] * 5)}
+    by_who = dict.fromkeys(("carried", "on_mean", "wiped", "blind"), same) | {
+        "oracle": outcome(*[0.9] * 5)
+    }
     told = figures(by_who, np.zeros(100, int), ["insert"])
     assert told["carried_less_wiped"]["mean"] == 0
     assert told["gap_closed"]["mean"] == 0
@@ -107,6 +112,8 @@ def test_a_tiny_study_believes_acts_and_is_counted() -> None:
     success = run_trials(world, trials, Believing(policy, estimator, 6))
     assert success.shape == (6, 5)
     assert success.mean() > 0.5, "reaching is easy"
+    blind = blind_attempts(book, 20, 0, trials)
+    assert blind.shape == (6, 5)
     levels = covered(policy, estimator, arm, book, seed=0, each=6)
     assert 0 <= levels["0.5"] <= levels["0.95"] <= 1
     firsts = first_attempts(policy, estimator, world, trials)
