@@ -75,11 +75,8 @@ def learn_outlook(
     words = world.descriptors[task].astype(np.float64)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        outlook = Outlook([world.believed.names[i] for i in at], words.shape[1])
-    k, each = len(at), won.shape[1]
-    off_by = truth[:, None, at] - mean
-    words = np.repeat(words, each, axis=0)
-    learn(outlook, off_by.reshape(-1, k), spread.reshape(-1, k), words, won.ravel(), seed=seed)
+        outlook = Outlook(len(at), words.shape[1])
+    learn(outlook, truth[:, None, at] - mean, spread, words, won, seed=seed)
     return outlook
 
 

@@ -159,7 +159,7 @@ class FewShot:
         layout = self.learner.layout
         for at in (0, layout.obs + layout.action + 2):  # observations, and those that followed
             seen = rows[:, at : at + layout.obs].numpy()
-            self._believed.taken_for_true(seen, then, self._believed.mean[i])
+            self._believed.taken_for_true(seen, then, self.believing.mean[i])
         trial.residual.learn(rows, self._stored(skill))
         self.seconds.append(time.monotonic() - begun)
 

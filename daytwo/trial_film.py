@@ -1,4 +1,4 @@
-"""Attempts 1 and 5 of one trial side by side, with what is hidden in it and what is believed."""
+"""Attempts 1 and 5 of one trial side by side, with what is hidden in it and what it acts on."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Shot:
     """One frame of an attempt."""
 
     picture: NDArray[np.uint8]
-    mean: Array  # (c,) believed, in half-ranges
+    mean: Array  # (c,) acted on, in half-ranges
     spread: Array  # (c,)
 
 
@@ -227,7 +227,7 @@ class Page:
         draw.text((24, y), "hidden, with its value", INK, self._font[12], anchor="lm")
         draw.line([(188, y), (216, y)], BELIEF, 3)
         draw.ellipse([198, y - 4, 206, y + 4], BELIEF)
-        text = "believed, ± one standard deviation; the picture shows the goal where it is believed"
+        text = "acted on, ± the belief's standard deviation; the picture shows the goal there"
         draw.text((224, y), text, INK, self._font[12], anchor="lm")
 
 

@@ -4,8 +4,10 @@ A lost attempt says where a target is not. A Gaussian cannot hold that: who pres
 knows that it is to the left or to the right, and the mean of both is where he pressed. So it is
 learnt how often an attempt is won that acts on offsets which are so far off. Draws from the belief
 are weighted by how likely each makes what this trial's attempts came to, and the next attempt acts
-on what promises most: it is the best action for a belief, not for its mean (Littman et al.,
-"Learning policies for partially observable environments", 1995, act so on states they enumerate).
+on what promises most: on what is best for a belief, not for its mean (Littman et al., "Learning
+policies for partially observable environments", 1995, choose actions so). One attempt ahead, that
+is: none is made to find something out. And what attempts came to counts twice, in the belief, too,
+whose Gaussian says little of a loss; so no attempt is taken to be too sure (`CERTAIN`).
 """
 
 from __future__ import annotations
@@ -21,14 +23,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from daytwo.errors import InputError
+
 Array = NDArray[np.floating]
 
 DRAWS = 200  # from a belief
 CHOICES = 40  # of them, that may be acted on
-CERTAIN = 0.9  # no attempt is surer to be won, or to be lost, than this: much else may decide it
-MARGIN = 0.05  # what promises less than so much more than the mean is not worth leaving it for
+CERTAIN = 0.9  # no attempt is surer to be won, or to be lost, than this: much else decides it, too
+MARGIN = 0.05  # only what promises more than the mean by this is worth leaving it for
+NO_MATTER = 0.01  # of what is promised
+SELDOM = 0.005  # share of attempts further off than that, to either side, of which nothing is said
 DECAY = 0.1  # of weights (AdamW)
-HELD_BACK = 8  # one row of so many is not learnt from, and tells when to stop
+HELD_BACK = 8  # one trial of so many is not learnt from, and tells when to stop
 LOOKS = 20  # so often is looked how well it does at those
 
 
@@ -45,30 +51,33 @@ class Outlook:
     """The chance that an attempt is won, by how far off that is which it acts on.
 
     Args:
-        names: of the c conditions that it acts on.
+        conditions: how many of them, c, it acts on.
         words: elements of a task's descriptor.
         hidden: units of each of two layers.
     """
 
-    def __init__(self, names: Sequence[str], words: int, hidden: int = 64) -> None:
-        self.names, self.words, self.hidden = tuple(names), words, hidden
+    def __init__(self, conditions: int, words: int, hidden: int = 64) -> None:
+        self.conditions, self.words, self.hidden = conditions, words, hidden
         self.net = nn.Sequential(
-            nn.Linear(2 * len(self.names) + words, hidden),
+            nn.Linear(2 * conditions + words, hidden),
             nn.SiLU(),
             nn.Linear(hidden, hidden),
             nn.SiLU(),
             nn.Linear(hidden, 1),
         )
+        # What it was learnt on: how far off attempts were, least and most (2, c), and whose words.
+        self.range, self.tasks = torch.zeros(2, conditions), torch.zeros(0, words)
 
     def odds(self, off_by: Tensor, spread: Tensor, words: Tensor) -> Tensor:
-        """Log-odds (...) of a win.
+        """Log-odds (...) of a win; further off than what was learnt it is as at the edge of that.
 
         Args:
             off_by: what is true, less what is acted on, (..., c) in half-ranges.
             spread: how unsure that is told to be, (..., c).
             words: the task's descriptor (..., w).
         """
-        return self.net(torch.cat([off_by, spread, words], dim=-1))[..., 0]
+        near = off_by.clamp(*self.range)
+        return self.net(torch.cat([near, spread, words], dim=-1))[..., 0]
 
     @torch.no_grad()
     def chance(self, off_by: Array, spread: Array, words: Array) -> Array:
@@ -82,9 +91,10 @@ class Outlook:
 
     def choose(self, mean: Array, spread: Array, tried: Sequence[Tried], words: Array) -> Array:
         """What to act on (c,), given what is believed (c,) after a trial's attempts; the mean where
-        nothing has been tried, or nothing promises more.
+        nothing has been tried, nothing promises `MARGIN` more, or the task is none it learnt on.
         """
-        if not tried:
+        studied = (self.tasks.numpy() == np.asarray(words, dtype=np.float32)).all(axis=1).any()
+        if not tried or not studied:
             return mean
         # The same draws for everyone: what is chosen depends on what is believed alone.
         noise = np.random.default_rng(0).standard_normal((DRAWS, len(mean)))
@@ -95,22 +105,46 @@ class Outlook:
             likely *= won if one.won else 1 - won
         likely /= likely.sum()
         some = np.searchsorted(likely.cumsum(), (np.arange(CHOICES) + 0.5) / CHOICES)
-        choices = np.concatenate([mean[None], drawn[some.clip(max=DRAWS - 1)]])
-        chance = self.chance(drawn - choices[:, None], spread, words)
-        promised = chance @ likely
-        best = int(np.argmax(promised))
-        return choices[best] if promised[best] > promised[0] + MARGIN else mean
+        worked = [one.mean for one in tried if one.won]
+        choices = np.stack([mean, *worked, *drawn[some.clip(max=DRAWS - 1)]])
+
+        def promised(acted_on: Array) -> Array:
+            """Chances (k,) of a win that acts on this, (k, c)."""
+            return self.chance(drawn - acted_on[:, None], spread, words) @ likely
+
+        promise = promised(choices)
+        best = int(np.argmax(promise))
+        if promise[best] < promise[0] + MARGIN:
+            return mean
+        chosen = choices[best]
+        for j in range(len(mean)):  # a draw is of all conditions; what need not move does not
+            back = chosen.copy()
+            back[j] = mean[j]
+            if promised(back[None])[0] > promise[best] - NO_MATTER:
+                chosen = back
+        return chosen
 
     def parts(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Weights and a description, to be kept in a checkpoint."""
         weights = {k: v.numpy() for k, v in self.net.state_dict().items()}
-        return weights, {"names": list(self.names), "words": self.words, "hidden": self.hidden}
+        weights |= {"range": self.range.numpy(), "tasks": self.tasks.numpy()}
+        sizes = {"conditions": self.conditions, "words": self.words, "hidden": self.hidden}
+        return weights, sizes
 
     @classmethod
     def of(cls, weights: Mapping[str, Array], meta: Mapping[str, Any]) -> Outlook:
-        """What `parts` gave."""
-        made = cls(meta["names"], meta["words"], meta["hidden"])
-        made.net.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+        """What `parts` gave.
+
+        Raises:
+            InputError: weights of other shapes than the description says.
+        """
+        made = cls(meta["conditions"], meta["words"], meta["hidden"])
+        found = {k: torch.from_numpy(v) for k, v in weights.items()}
+        made.range, made.tasks = found.pop("range"), found.pop("tasks")
+        try:
+            made.net.load_state_dict(found)
+        except RuntimeError as error:
+            raise InputError("outlook: of another version of daytwo; study anew") from error
         return made
 
 
@@ -125,19 +159,38 @@ def learn(
     batch: int = 256,
     rate: float = 3e-3,
 ) -> float:
-    """Move an outlook towards what m attempts came to, by likelihood, and keep what was best at an
-    eighth that is held back; its loss there [nats]. Arguments as `Outlook.odds`'s; won (m,).
+    """Move an outlook towards what m trials of k attempts came to, by likelihood, and keep what was
+    best at an eighth of the trials that is held back; its loss there [nats].
+
+    Args:
+        outlook: to be moved.
+        off_by: what was true, less what was acted on, (m, k, c) in half-ranges.
+        spread: how unsure that was told to be, (m, k, c).
+        words: of each trial's task, (m, w).
+        won: (m, k).
+        updates: gradient updates.
+        seed: of the batches.
+        batch: attempts an update learns from.
+        rate: learning rate.
+
+    Raises:
+        InputError: a number is not finite, or there is one trial alone.
     """
+    for what, values in (("how far off", off_by), ("spread", spread), ("words", words)):
+        if not np.isfinite(values).all():
+            raise InputError(f"outlook: {what} holds a number that is not finite")
+    if len(won) < 2:
+        raise InputError(f"outlook: {len(won)} trials; give two at least")
+    words = np.broadcast_to(words[:, None], (*won.shape, words.shape[1]))
     rows = [torch.from_numpy(np.asarray(x, np.float32)) for x in (off_by, spread, words, won)]
     back = torch.arange(len(won)) % HELD_BACK == 0
     *kept, kept_won = (x[back] for x in rows)
-    *learnt, learnt_won = (x[~back] for x in rows)
+    *learnt, learnt_won = (x[~back].flatten(0, 1) for x in rows)
+    outlook.range = learnt[0].quantile(torch.tensor([SELDOM, 1 - SELDOM]), dim=0)
+    outlook.tasks = learnt[2].unique(dim=0)
     optimizer = torch.optim.AdamW(outlook.net.parameters(), lr=rate, weight_decay=DECAY)
-    rng, best, weights = (
-        torch.Generator().manual_seed(seed),
-        np.inf,
-        deepcopy(outlook.net.state_dict()),
-    )
+    rng = torch.Generator().manual_seed(seed)
+    best, weights = np.inf, deepcopy(outlook.net.state_dict())
     for k in range(updates + 1):
         if k % max(1, updates // LOOKS) == 0:
             with torch.no_grad():

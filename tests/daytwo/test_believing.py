@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from daytwo.believing import Believing, Mode, Notes
-from daytwo.curricula.attempts import EXAM, Exercises, attempt
+from daytwo.curricula.attempts import EXAM, Exercises, Policy, attempt
 from daytwo.curricula.probing import Probing
 from daytwo.curricula.trials import Trials, run_trials
 from daytwo.policies.estimator import Estimator
@@ -211,16 +211,21 @@ class Promising(Outlook):
         return mean + 0.7
 
     def __init__(self) -> None:
-        super().__init__(["target_x"], 1)
+        super().__init__(1, 1)
         self.asked: list[tuple[NDArray[np.floating], list[Tried]]] = []
 
 
-@pytest.mark.parametrize("mode", ["carried", "wiped"])
-def test_the_next_attempt_acts_on_what_promises_most(estimator: Estimator, mode: Mode) -> None:
+@pytest.mark.parametrize(
+    ("mode", "policy", "wins"),
+    [("carried", Reaching(), True), ("carried", Still(), False), ("wiped", Reaching(), True)],
+)
+def test_the_next_attempt_acts_on_what_promises_most(
+    estimator: Estimator, mode: Mode, policy: Policy, wins: bool
+) -> None:
     """After one of the same trial, and with what all of them acted on and came to."""
     made, trials = world(1), Trials.drawn(RANGES, 1, 2, EXAM, 3)
     estimator.outlook = outlook = Promising()
-    acting = Believing(Reaching(), estimator, 1, mode)
+    acting = Believing(policy, estimator, 1, mode)
     horizon = int(made.horizons[0])
     notes = Notes(acting, 2, 3 * (horizon + 1), attempts=3)
     told = []
@@ -231,6 +236,7 @@ def test_the_next_attempt_acts_on_what_promises_most(estimator: Estimator, mode:
         told.append(made.believed.mean[0, 1])
 
     success = run_trials(made, trials, acting, 3, watch=watch)
+    assert (success == wins).all()
     assert notes.attempts.tolist() == [3, 3]
     if mode == "wiped":
         assert not outlook.asked

@@ -44,7 +44,7 @@ def test_an_outlook_is_learnt_by_task_and_by_what_was_acted_on() -> None:
     near = np.abs(truth[:, 1:] - acted_on[..., 0]) < 0.5
     outlook = learn_outlook(world, task, truth, acted_on, near | (task == 1)[:, None], seed=0)
     assert outlook is not None
-    assert outlook.names == ("target_x",)
+    assert outlook.conditions == 1
     words = world.descriptors
     off_by, spread = np.array([[0.1], [-0.3], [0.9], [-0.9]]), np.array([0.4])
     np.testing.assert_allclose(outlook.chance(off_by, spread, words[0]), [1, 1, 0, 0], atol=0.25)

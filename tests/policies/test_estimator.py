@@ -76,7 +76,7 @@ def test_its_outlook_is_kept_with_it(tmp_path: Path) -> None:
     estimator = Estimator(np.ones(3), 1, NAMES, hidden=8)
     estimator.save(tmp_path / "without")
     assert Estimator.load(tmp_path / "without").outlook is None
-    estimator.outlook = Outlook(["target_x"], 4)
+    estimator.outlook = Outlook(1, 4)
     estimator.save(tmp_path / "with")
     again = Estimator.load(tmp_path / "with").outlook
     assert again is not None

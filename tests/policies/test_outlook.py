@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from daytwo.errors import InputError
 from daytwo.policies.outlook import Outlook, Tried, learn
 
 WIDE, WORDS = np.full(2, 0.55), np.array([1.0, 0.0])  # unsure; at the task that has a secret
@@ -21,8 +22,9 @@ def outlook() -> Outlook:
     off_by = rng.uniform(-1.5, 1.5, (4000, 2))
     words = np.eye(2)[rng.integers(2, size=4000)]
     won = (np.abs(off_by[:, 0]) < NEAR) | (words[:, 1] == 1)
-    made = Outlook(["x", "y"], 2)
-    learn(made, off_by, np.broadcast_to(WIDE, off_by.shape), words, won, updates=600)
+    made = Outlook(2, 2)
+    spread = np.broadcast_to(WIDE, off_by.shape)
+    learn(made, off_by[:, None], spread[:, None], words, won[:, None], updates=600)
     return made
 
 
@@ -46,6 +48,7 @@ def test_who_lost_goes_elsewhere_and_then_to_the_other_side(outlook: Outlook) ->
     zero = np.zeros(2)
     first = outlook.choose(zero, WIDE, lost(0.0), WORDS)
     assert 0.5 * NEAR < abs(first[0]) < 3 * NEAR
+    assert first[1] == 0.0, "which does not matter"
     second = outlook.choose(zero, WIDE, lost(0.0, first[0]), WORDS)
     assert np.sign(second[0]) == -np.sign(first[0])
     assert abs(second[0]) > 0.5 * NEAR
@@ -57,6 +60,13 @@ def test_who_won_stays_where_that_worked(outlook: Outlook) -> None:
     assert outlook.choose(np.zeros(2), WIDE, tried, WORDS)[0] > 0.4
 
 
+def test_what_won_may_be_acted_on_again(outlook: Outlook) -> None:
+    """Where the belief is sure of something else, no draw comes near it."""
+    won = Tried(np.array([0.9, 0.0]), WIDE, won=True)
+    found = outlook.choose(np.zeros(2), np.full(2, 0.25), [won] * 3 + lost(0.0), WORDS)
+    assert found[0] > 0.4
+
+
 def test_who_knows_stays_where_it_is(outlook: Outlook) -> None:
     """A loss for other reasons does not outweigh what is surely known."""
     mean = np.array([0.2, 0.1])
@@ -65,8 +75,22 @@ def test_who_knows_stays_where_it_is(outlook: Outlook) -> None:
 
 
 def test_where_it_does_not_matter_nothing_changes(outlook: Outlook) -> None:
-    found = outlook.choose(np.zeros(2), WIDE, lost(0.0), WORDS[::-1])
-    assert outlook.chance(-found[None], WIDE, WORDS[::-1])[0] > 0.8
+    for spread in (WIDE, 4 * WIDE):  # wide draws are further off than anything that was learnt
+        found = outlook.choose(np.zeros(2), spread, lost(0.0), WORDS[::-1])
+        np.testing.assert_array_equal(found, 0.0)
+
+
+def test_of_a_task_that_it_did_not_learn_it_says_nothing(outlook: Outlook) -> None:
+    found = outlook.choose(np.zeros(2), WIDE, lost(0.0), np.ones(2))
+    np.testing.assert_array_equal(found, 0.0)
+
+
+def test_further_off_than_what_was_learnt_is_as_at_its_edge(outlook: Outlook) -> None:
+    edge, beyond = np.array([[1.6, -1.6]]), np.array([[9.0, -40.0]])
+    for words in np.eye(2):
+        np.testing.assert_array_equal(
+            outlook.chance(beyond, WIDE, words), outlook.chance(edge, WIDE, words)
+        )
 
 
 def test_acting_on_it_finds_a_hidden_target_sooner(outlook: Outlook) -> None:
@@ -86,13 +110,14 @@ def test_acting_on_it_finds_a_hidden_target_sooner(outlook: Outlook) -> None:
     spread=st.floats(0.03, 0.6),
     won=st.lists(st.booleans(), max_size=6),
 )
-def test_it_always_says_something_that_may_be_true(
+def test_it_always_says_something_and_of_the_same_the_same(
     outlook: Outlook, mean: list[float], spread: float, won: list[bool]
 ) -> None:
     at, unsure = np.array(mean), np.full(2, spread)
     tried = [Tried(np.full(2, 0.5 * k), unsure, each) for k, each in enumerate(won)]
     found = outlook.choose(at, unsure, tried, WORDS)
-    assert (np.abs(found - at) <= 5 * spread).all()
+    assert np.isfinite(found).all()
+    assert won or (found == at).all()
     np.testing.assert_array_equal(found, outlook.choose(at, unsure, tried, WORDS))
 
 
@@ -102,4 +127,30 @@ def test_it_is_kept_as_it_is(outlook: Outlook) -> None:
     np.testing.assert_array_equal(
         again.chance(off_by, WIDE, WORDS), outlook.chance(off_by, WIDE, WORDS)
     )
-    assert again.names == ("x", "y")
+    np.testing.assert_array_equal(
+        again.choose(np.zeros(2), WIDE, lost(0.0), WORDS),
+        outlook.choose(np.zeros(2), WIDE, lost(0.0), WORDS),
+    )
+
+
+def test_one_of_another_version_is_named(outlook: Outlook) -> None:
+    weights, sizes = outlook.parts()
+    with pytest.raises(InputError, match="another version"):
+        Outlook.of(weights, sizes | {"hidden": 8})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_is_named_and_nothing_is_learnt(bad: float) -> None:
+    made = Outlook(1, 1)
+    before = made.net[0].weight.clone()
+    spread = np.full((4, 2, 1), 0.5)
+    spread[1, 1] = bad
+    with pytest.raises(InputError, match="spread holds"):
+        learn(made, np.zeros((4, 2, 1)), spread, np.ones((4, 1)), np.ones((4, 2), dtype=bool))
+    assert (made.net[0].weight == before).all()
+
+
+def test_one_trial_alone_is_too_few() -> None:
+    one, won = np.zeros((1, 2, 1)), np.ones((1, 2), dtype=bool)
+    with pytest.raises(InputError, match="two at least"):
+        learn(Outlook(1, 1), one, one, np.ones((1, 1)), won)
