@@ -13,7 +13,8 @@ All sit the same trials of five attempts, contexts drawn from a wider range than
 | blind | the second policy, without any |
 
 If `wiped` equals `carried`, nothing was adapted from attempt to attempt. Attempt 1 is made a second
-time after a probe (`daytwo.probing`), to see whether that pays.
+time after a probe (`daytwo.probing`), to see whether that pays. Both policies study at once:
+`minutes`, of the first and its estimator, are beside the second.
 """
 
 from __future__ import annotations
