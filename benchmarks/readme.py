@@ -73,10 +73,14 @@ def _learn(r: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _teacher(r: dict[str, Any]) -> list[tuple[str, str, str]]:
     def told(kind: str) -> str:
-        row = r["steps"][kind]
-        more = "> " if row["censored"] > len(row["seeds"]) / 2 else ""  # the median is the budget
-        return f"{more}{row['median'] / 1e3:,.0f} k"
+        return f"{'> ' if censored(kind) else ''}{r['steps'][kind]['median'] / 1e3:,.0f} k"
 
+    def censored(kind: str) -> bool:
+        """Whether the median is the budget."""
+        row = r["steps"][kind]
+        return bool(row["censored"] > len(row["seeds"]) / 2)
+
+    least = "at least " if censored("uniform") else ""
     shown, seeds = r["settings"]["worked_examples"], len(r["settings"]["seeds"])
     others = ", ".join(f"{kind} {told(kind)}" for kind in r["steps"] if kind != "progress")
     return [
@@ -84,7 +88,7 @@ def _teacher(r: dict[str, Any]) -> list[tuple[str, str, str]]:
             f"environment steps to a mean exam of {r['settings']['mark']:.0%} on six tasks, each "
             f"shown {shown['each_task']} easy examples; median of {seeds}",
             f"{told('progress')} by learning progress",
-            f"{others}: **{r['ratio_to_uniform']}×** fewer than uniform "
+            f"{others}: **{least}{r['ratio_to_uniform']}×** fewer than uniform "
             f"({r['ratio_with_probes']}× with the teacher's probes counted)",
         )
     ]
