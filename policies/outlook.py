@@ -158,9 +158,9 @@ def learn(
     seed: int = 0,
     batch: int = 256,
     rate: float = 3e-3,
-) -> float:
+) -> None:
     """Move an outlook towards what m trials of k attempts came to, by likelihood, and keep what was
-    best at an eighth of the trials that is held back; its loss there [nats].
+    best at an eighth of the trials that is held back.
 
     Args:
         outlook: to be moved.
@@ -206,4 +206,3 @@ def learn(
         loss.backward()
         optimizer.step()
     outlook.net.load_state_dict(weights)
-    return best
