@@ -80,14 +80,17 @@ def _try(family: Family, commands: int, seed: int) -> dict[str, Any]:
         with GuardProcess(family.arm, family.driver, settings, log) as process:
             link = Link(process.socket)
             session = link.ask({"op": "open"})["session"]
+            _news_after(link, time.monotonic())
             first = len(control.goals())
             for i in track(range(1, commands + 1), f"Commands, {family.driver}"):
                 state = link.news()
                 if state["state"] == State.LATCHED:
                     latched.append(state["reason"])
                     _reset(link)
+                    state = _news_after(link, time.monotonic())
                 if not state["leased"] or state["session"] != session:
                     session = link.ask({"op": "open"})["session"]
+                    _news_after(link, time.monotonic())
                 kind = str(rng.choice(KINDS))
                 sent[kind] += 1
                 link.tell(_command(arm, kind, session, i, rng))
@@ -208,6 +211,13 @@ def _reset(link: Link) -> None:
             if time.monotonic() > end:
                 raise
             time.sleep(0.02)
+
+
+def _news_after(link: Link, done: float) -> dict[str, Any]:
+    """A state that was told after `done` [s]: one of before knows nothing of what was done then."""
+    while (state := link.news())["stamp"] <= done:
+        time.sleep(0.001)
+    return state
 
 
 def _command(

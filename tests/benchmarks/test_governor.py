@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from daytwo.benchmarks import governor
+from daytwo.hardware.guard_process import GuardProcess
+from daytwo.hardware.link import Link
 from daytwo.sim.arms import load_arm
 
 ARM = load_arm("so101")
@@ -71,6 +76,17 @@ def test_goals_are_found_in_the_log() -> None:
     assert list(governor.matched(logged[kept], logged, 0.0)) == kept
     strange = np.insert(logged[kept], 2, HOME + 1.0, axis=0)
     assert list(governor.matched(strange, logged, 0.0)) == [3, 4, -1, 9, 20, 39]
+
+
+def test_what_is_told_after_something_was_done_knows_of_it(tmp_path: Path) -> None:
+    with GuardProcess("panda", "mujoco", socket=tmp_path / "guard") as guard:
+        link = Link(guard.socket)
+        for _ in range(5):
+            session = link.ask({"op": "open"})["session"]
+            state = governor._news_after(link, time.monotonic())
+            assert (state["session"], state["leased"]) == (session, True)
+            link.tell({"op": "close", "session": session})
+        link.close()
 
 
 @pytest.mark.slow
