@@ -158,22 +158,22 @@ def interval(success: NDArray[np.bool_]) -> dict[str, float]:
 
 
 def trials_table(rates: Mapping[str, Rates], over: Mapping[str, list[dict[str, float]]]) -> Table:
-    """Success at each attempt: a row a task and a way to believe."""
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
-    for title in ("task", "belief"):
-        table.add_column(title, no_wrap=True)
+    """Success at each attempt: by task a row for each way to believe; 80 columns hold it."""
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("belief", no_wrap=True)
     for k in range(ATTEMPTS):
         table.add_column(f"attempt {k + 1}", justify="right")
     rows = {
         task: {who: of[task] for who, of in rates.items()} for task in next(iter(rates.values()))
     }
     for task, by_who in (rows | ({"all studied": dict(over)} if len(rows) > 1 else {})).items():
-        for i, (who, at) in enumerate(by_who.items()):
+        table.add_row(f"[bold]{task}[/bold]")
+        for who, at in by_who.items():
             cells = (
-                f"{r['mean']:.0%} [dim]({100 * r['low']:.0f}–{100 * r['high']:.0f})[/dim]"
+                f"{r['mean']:.0%} [dim]{100 * r['low']:.0f}–{100 * r['high']:.0f}[/dim]"
                 for r in at
             )
-            table.add_row("" if i else task, who, *cells)
+            table.add_row(who, *cells)
     return table
 
 

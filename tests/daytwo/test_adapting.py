@@ -14,7 +14,7 @@ import torch
 from believing_run import HIDES, believing_run
 from rich.console import Console
 
-from daytwo.adapting import SHOT, WHO, adapt, success_at
+from daytwo.adapting import SHOT, WHO, adapt, over_tasks, success_at, trials_table
 from daytwo.errors import InputError
 from daytwo.policies.estimator import Estimator
 from daytwo.run_folder import RunFolder
@@ -32,6 +32,18 @@ def folder(fabricate: Fabricate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def screen() -> tuple[Screen, io.StringIO]:
     said = io.StringIO()
     return Screen(Console(file=said, width=200)), said
+
+
+def test_the_table_of_trials_is_whole_in_80_columns() -> None:
+    rates = over_tasks(np.ones((100, 5), dtype=bool))  # the longest there are: 100% 96–100
+    told = {who: {"detour (held out)": rates, "reach": rates} for who in (*WHO, SHOT)}
+    said = io.StringIO()
+    table = trials_table(told, {who: rates for who in told})
+    Console(file=said, width=80, color_system=None).print(table)
+    lines = said.getvalue().splitlines()
+    assert len(lines) == 1 + 3 * (1 + len(told))  # a line a row: none had to be broken
+    assert "…" not in said.getvalue()
+    assert sum(line.count("100% 96–100") for line in lines) == 5 * 3 * len(told)
 
 
 def test_figures_plots_and_a_table_of_all_who_acted(
