@@ -170,8 +170,7 @@ def trials_table(rates: Mapping[str, Rates], over: Mapping[str, list[dict[str, f
         table.add_row(f"[bold]{task}[/bold]")
         for who, at in by_who.items():
             cells = (
-                f"{r['mean']:.0%} [dim]{100 * r['low']:.0f}–{100 * r['high']:.0f}[/dim]"
-                for r in at
+                f"{r['mean']:.0%} [dim]{100 * r['low']:.0f}–{100 * r['high']:.0f}[/dim]" for r in at
             )
             table.add_row(who, *cells)
     return table

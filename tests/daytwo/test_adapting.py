@@ -72,7 +72,7 @@ def test_figures_plots_and_a_table_of_all_who_acted(
         assert path.read_bytes().startswith(b"\x89PNG")
         assert str(path) in said.getvalue()
     for who in WHO:
-        assert f" {who} " in said.getvalue()
+        assert f"\n{who} " in said.getvalue()
 
 
 def test_runs_that_hide_nothing_or_do_not_believe_yet_are_refused(
