@@ -38,7 +38,7 @@ def test_the_table_of_trials_is_whole_in_80_columns() -> None:
     rates = over_tasks(np.ones((100, 5), dtype=bool))  # the longest there are: 100% 96–100
     told = {who: {"detour (held out)": rates, "reach": rates} for who in (*WHO, SHOT)}
     said = io.StringIO()
-    table = trials_table(told, {who: rates for who in told})
+    table = trials_table(told, dict.fromkeys(told, rates))
     Console(file=said, width=80, color_system=None).print(table)
     lines = said.getvalue().splitlines()
     assert len(lines) == 1 + 3 * (1 + len(told))  # a line a row: none had to be broken
