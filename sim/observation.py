@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from daytwo.sim.fixtures import PART
 from daytwo.sim.predicates import PREDICATES, slid
 from daytwo.sim.scene import N_OBJECTS
 from daytwo.sim.state import State, goal_yaw_error, grasp_yaw_error, wrap
@@ -111,10 +112,14 @@ def uncorrected(obs: NDArray[np.float32], correction: NDArray[np.float64]) -> ND
     """
     obs, at = obs[:, :OBS_DIM].copy(), OBSERVATION
     camera, target = correction[:, :3], correction[:, 3:].copy()
-    yaw = obs[:, at["goal_yaw_error"]]  # of a goal that has an orientation
-    turned = wrap(yaw + target[:, 2:], np.pi / 2)
-    obs[:, at["goal_yaw_error"]] = np.where(yaw == 0.0, 0.0, turned)
+    oriented = obs[:, at["goal_yaw_error"]] != 0.0  # a goal at a fixture
+    # A fixture's part is taught with its goal; loose objects are seen.
+    part = oriented & (obs[:, at[f"present{PART}"]] > 0)
+    for name, those in (("goal_yaw_error", oriented), (f"grasp_yaw_error{PART}", part)):
+        yaw = obs[:, at[name]]
+        obs[:, at[name]] = np.where(those, wrap(yaw + target[:, 2:], np.pi / 2), yaw)
     target[:, 2] = 0.0
+    obs[:, at[f"ee_to_object{PART}"]] += target * part
     for i in range(N_OBJECTS):
         here = obs[:, at[f"present{i}"]]
         obs[:, at[f"ee_to_object{i}"]] += camera * here

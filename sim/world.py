@@ -18,6 +18,7 @@ from daytwo.sim.believed import HUSHED, PRIOR, Believed
 from daytwo.sim.command import Command
 from daytwo.sim.context import NAMES, Context, Ranges
 from daytwo.sim.engine import Engine, MujocoEngine
+from daytwo.sim.fixtures import has_part
 from daytwo.sim.kinematics import Chain, tool_yaw
 from daytwo.sim.measuring import measure
 from daytwo.sim.observation import OBS_DIM, SCALE, observe
@@ -102,7 +103,7 @@ class World:
         self._rows: list[NDArray[np.int64]] = []
         self.context = Context.nominal(n)
         self._telling = Telling(self.engine, n)
-        # By task: a goal that rides on an object is seen; every other one is told.
+        # By task: a goal that rides on what is seen is seen; every other one is told.
         self.told_goals = np.array([type(task).goal is Task.goal for task in self.tasks])
         # What the latest step led to, which no reset changes: what was seen, the correction in it,
         # the action that had led there, and whether it succeeded.
@@ -176,7 +177,7 @@ class World:
         if hides:
             self._telling.hide_camera(ids, context)
         placement = self.engine.reset(ids, q, placement, context)
-        self._telling.reset(ids, context, self.told_goals[task], seed)
+        self._telling.reset(ids, context, self.told_goals[task], has_part(placement.fixture), seed)
         if self.believed is not None:
             self.believed.set(ids, 0.0, PRIOR)
         self.took[ids] = 0.0
@@ -187,12 +188,12 @@ class World:
         self._command.reset(ids, q, yaw_ee)
         state = self.state
         state.half[ids], state.stretch[ids] = placement.half, placement.stretch
-        self._telling.teach(ids, placement.p_goal, placement.yaw_goal, state)
         state.fixture[ids], state.p_fixture[ids] = placement.fixture, placement.p_fixture
         state.yaw_fixture[ids] = placement.yaw_fixture
         state.fixture_size[ids] = placement.fixture_size
+        self._telling.teach(ids, placement.p_goal, placement.yaw_goal, state)
         state.p_command[ids], state.yaw_command[ids] = p_ee, yaw_ee
-        measure(self.state, self.chain, self.engine)
+        self._measure()
         state.v_ee[ids] = 0.0
         self._potential[ids] = self._goals_and_progress()[ids]
         self._obs = self.observe()
@@ -219,7 +220,7 @@ class World:
             clipped = self._command.retake(self.state, *taken)
         self.steps += 1
         before = self.state.p_ee
-        measure(self.state, self.chain, self.engine)
+        self._measure()
         self.state.v_ee = (self.state.p_ee - before) * CONTROL_HZ
         astray = self.engine.astray()
         self.diverged += int((astray & ~self._astray).sum())
@@ -279,6 +280,11 @@ class World:
     def told_potential(self) -> Array:
         """Each attempt's potential (n,) as far as it can be told: nobody knows the true one."""
         return self._by_task(lambda task, rows: task.progress(self.state.take(rows)))
+
+    def _measure(self) -> None:
+        """Read joints and objects, as they are told, into the state."""
+        measure(self.state, self.chain, self.engine)
+        self._telling.place(self.state)
 
     def _goals_and_progress(self) -> Array:
         """Move the goals that ride on objects; return each attempt's potential (n,).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from daytwo.sim.predicates import descriptor
-from daytwo.sim.state import Array
+from daytwo.sim.state import Array, State
 from daytwo.sim.tasks.base import Placement
 from daytwo.sim.tasks.drawing import OPEN, DrawerTask
 
@@ -25,3 +25,6 @@ class Close(DrawerTask):
         self.drawer(placement, self.front(u[:, 0:2], difficulty), yaw, slid)
         placement.p_goal = self.bar(placement, np.zeros(len(u)))
         return placement
+
+    def goal(self, state: State) -> Array:
+        return self.bar(state, np.zeros(len(state.opening)))

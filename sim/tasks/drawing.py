@@ -17,7 +17,7 @@ DEEP_ENOUGH = 0.30  # [m] of workspace that a drawer with its handle needs
 
 
 class DrawerTask(Task):
-    """A task with a drawer, which faces the arm."""
+    """A task with a drawer, which faces the arm, in sight of its camera: its goal is seen."""
 
     fixture = "drawer"
 
@@ -50,11 +50,13 @@ class DrawerTask(Task):
         y = self.centre[1] + (2 * u[:, 1] - 1) * spread * 0.6 * self.extent[1]
         return np.stack([x, y], axis=1)
 
-    def bar(self, placement: Placement, slid: Array) -> Array:
-        """Centres of handles' bars (k, 3) [m] when drawers are pulled out by `slid` (k,) [m]."""
+    def bar(self, at: Placement | State, slid: Array) -> Array:
+        """Centres of handles' bars (k, 3) [m] when drawers, which stand where `at` says, are pulled
+        out by `slid` (k,) [m].
+        """
         assert DRAWER.slide is not None
         local = np.asarray(BAR[:3]) + slid[:, None] * np.asarray(DRAWER.slide.axis)
-        return placement.p_fixture + turned(local, placement.yaw_fixture)
+        return at.p_fixture + turned(local, at.yaw_fixture)
 
     def expert(self, state: State) -> Array:
         return self.move_drawer(state, state.p_goal)

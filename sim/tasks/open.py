@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from daytwo.sim.predicates import descriptor
-from daytwo.sim.state import Array
+from daytwo.sim.state import Array, State
 from daytwo.sim.tasks.base import Placement
 from daytwo.sim.tasks.drawing import OPEN, DrawerTask
 
@@ -24,3 +24,6 @@ class Open(DrawerTask):
         self.drawer(placement, self.front(u[:, 0:2], difficulty), yaw, np.zeros(len(u)))
         placement.p_goal = self.bar(placement, np.full(len(u), OPEN))
         return placement
+
+    def goal(self, state: State) -> Array:
+        return self.bar(state, np.full(len(state.opening), OPEN))

@@ -72,23 +72,57 @@ def test_what_lies_beyond_what_was_studied_is_told_as_its_end() -> None:
     assert made.believed.mean[0].tolist() == mean[0].tolist()  # the offsets are taken off in full
 
 
-def test_what_was_told_can_be_had_back() -> None:
-    made = world()
+TURNED = RANGES.model_copy(update={"target_yaw": (-0.06, 0.06)})
+
+
+@pytest.mark.parametrize("task", ["place", "unstack", "insert", "press", "open", "stow"])
+def test_what_was_told_can_be_had_back(task: str) -> None:
+    made = World(ARM, [task], 1, threads=1, ranges=TURNED)
+    made.reset(HERE, [0], [0.5], [5])
     told = made.observe()
     rng = np.random.default_rng(0)
     for _ in range(3):
-        made.believe(HERE, rng.uniform(-1, 1, (1, 4)), np.full((1, 4), 0.2))
+        made.believe(HERE, rng.uniform(-1, 1, (1, 5)), np.full((1, 5), 0.2))
         np.testing.assert_allclose(
             uncorrected(made.observe(), made.correction), told[:, :OBS_DIM], atol=1e-6
         )
 
 
-def test_a_goal_that_rides_on_an_object_was_not_taught() -> None:
-    made = world("stack")
-    at = OBSERVATION["object_to_goal"]
-    np.testing.assert_allclose(made.observe()[0, at], plain("stack")[at], atol=1e-6)
-    made.believe(HERE, np.full((1, 4), 0.7), np.full((1, 4), 0.2))
-    np.testing.assert_allclose(made.observe()[0, at], plain("stack")[at], atol=1e-6)
+@pytest.mark.parametrize("task", ["stack", "open", "close", "stow"])
+def test_a_goal_that_rides_on_what_is_seen_was_not_taught(task: str) -> None:
+    made, right = world(task), plain(task)
+    for _ in range(2):
+        seen = made.observe()[0]
+        for name in ("object_to_goal", "goal_yaw_error"):
+            at = OBSERVATION[name]
+            np.testing.assert_allclose(seen[at], right[at], atol=1e-6)
+        apart = seen[OBSERVATION["ee_to_goal"]] - seen[OBSERVATION["ee_to_object1"]]
+        was = right[OBSERVATION["ee_to_goal"]] - right[OBSERVATION["ee_to_object1"]]
+        np.testing.assert_allclose(apart, was, atol=1e-6)
+        made.believe(HERE, np.full((1, 4), 0.7), np.full((1, 4), 0.2))
+
+
+def test_where_a_button_is_taught_nothing_in_sight_tells_by_how_much_it_is_off() -> None:
+    """Told or not, by a camera that is right: only where goal and cap seem to be is moved."""
+    told = []
+    for off in (0.0, 1.0):
+        made = World(ARM, ["press"], 1, threads=1, ranges=TURNED)
+        hidden = {
+            "target_x": np.array([0.008 * off]),
+            "target_y": np.array([-0.005 * off]),
+            "target_yaw": np.array([0.05 * off]),
+        }
+        made.reset(HERE, [0], [0.5], [5], Context.nominal(1, **hidden))
+        told.append(made.observe()[0, :OBS_DIM])
+    at = OBSERVATION
+    off = told[1] - told[0]
+    for name in ("ee_to_goal", "ee_to_object1"):
+        np.testing.assert_allclose(off[at[name]], (0.008, -0.005, 0), atol=1e-6)
+    for name in ("goal_yaw_error", "grasp_yaw_error1"):
+        np.testing.assert_allclose(off[at[name]], 0.05, atol=1e-6)
+    for name in ("ee_to_goal", "ee_to_object1", "goal_yaw_error", "grasp_yaw_error1"):
+        off[at[name]] = 0.0
+    np.testing.assert_allclose(off, 0.0, atol=1e-6)
 
 
 def test_critics_are_told_what_is_true_at_the_end_of_an_observation() -> None:

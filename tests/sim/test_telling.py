@@ -24,7 +24,7 @@ class Camera:
         self.pose_offset = np.zeros((N, 3))
 
 
-def told(seed: int, taught: bool = True) -> tuple[Telling, State, State]:
+def told(seed: int, taught: bool = True, part: bool = False) -> tuple[Telling, State, State]:
     """Some telling of a random state, as it is told and as it is true."""
     rng = np.random.default_rng(seed)
     true = State.zeros(N)
@@ -34,10 +34,11 @@ def told(seed: int, taught: bool = True) -> tuple[Telling, State, State]:
     context = Context.nominal(N, **{name: rng.uniform(-0.01, 0.01, N) for name in offsets})
     telling = Telling(Camera(), N)  # type: ignore[arg-type]
     telling.hide_camera(IDS, context)
-    telling.reset(IDS, context, np.full(N, taught), IDS)
+    telling.reset(IDS, context, np.full(N, taught), np.full(N, part), IDS)
     camera = np.stack([context.camera_x, context.camera_y, context.camera_z], axis=1)
     state = true.moved(camera).take(IDS)  # a copy
     telling.teach(IDS, state.p_goal, state.yaw_goal, state)
+    telling.place(state)
     return telling, state, true
 
 
@@ -47,9 +48,11 @@ def same(a: State, b: State) -> None:
         np.testing.assert_allclose(found, expected, atol=1e-12, err_msg=field.name)
 
 
-@given(seed=st.integers(0, 2**32 - 1), corrections=st.integers(0, 3))
-def test_the_truth_is_had_back_whatever_is_believed(seed: int, corrections: int) -> None:
-    telling, state, true = told(seed)
+@given(seed=st.integers(0, 2**32 - 1), corrections=st.integers(0, 3), part=st.booleans())
+def test_the_truth_is_had_back_whatever_is_believed(
+    seed: int, corrections: int, part: bool
+) -> None:
+    telling, state, true = told(seed, part=part)
     rng = np.random.default_rng(seed)
     for _ in range(corrections):
         telling.correct(IDS, rng.uniform(-0.02, 0.02, (N, 6)), state)
@@ -58,8 +61,9 @@ def test_the_truth_is_had_back_whatever_is_believed(seed: int, corrections: int)
     same(telling.truth(state.take(rows), rows), true.take(rows))
 
 
-def test_who_believes_what_is_true_is_told_what_is_true() -> None:
-    telling, state, true = told(0)
+@pytest.mark.parametrize("part", [False, True])
+def test_who_believes_what_is_true_is_told_what_is_true(part: bool) -> None:
+    telling, state, true = told(0, part=part)
     camera = telling._engine.pose_offset.copy()
     telling.correct(IDS, np.concatenate([camera, telling.target], axis=1), state)
     same(state, true)
@@ -76,11 +80,25 @@ def test_a_goal_that_is_seen_was_not_taught() -> None:
     np.testing.assert_allclose(state.yaw_goal, true.yaw_goal)
 
 
+def test_a_part_is_taught_with_its_goal_and_tells_nothing_of_how_far_that_is_off() -> None:
+    telling, state, true = told(3, part=True)
+    assert np.abs(telling.target).min() > 1e-4
+    for told_at, at in (
+        (state.p_object[:, 1], true.p_object[:, 1]),
+        (state.p_fixture, true.p_fixture),
+    ):
+        np.testing.assert_allclose(state.p_goal - told_at, true.p_goal - at, atol=1e-12)
+    turned = state.yaw_goal - state.yaw_object[:, 1]
+    np.testing.assert_allclose(turned, true.yaw_goal - true.yaw_object[:, 1], atol=1e-12)
+    seen = told(3, part=False)[1]
+    np.testing.assert_allclose(state.p_object[:, 0], seen.p_object[:, 0])  # a loose one is seen
+
+
 def test_a_reset_forgets_what_was_taken_off() -> None:
     telling, state, _ = told(2)
     telling.correct(IDS, np.full((N, 6), 0.01), state)
     telling.hide_camera(IDS[:1], Context.nominal(1))
-    telling.reset(IDS[:1], Context.nominal(1), np.array([True]), IDS[:1])
+    telling.reset(IDS[:1], Context.nominal(1), np.array([True]), np.array([False]), IDS[:1])
     assert (telling.correction[0] == 0).all()
     assert (telling.correction[1:] == 0.01).all()
     first = state.take(IDS[:1])
