@@ -70,10 +70,11 @@ def _deviations(level: float) -> float:
 
 
 class Concluding(Protocol):
-    """Of who believes (`daytwo.believing.Believing`), what it has come to."""
+    """Who believes, as `daytwo.believing.Believing` does."""
 
-    mean: Array  # (n, c)
-    spread: Array
+    def concluded(self, world: World, ids: NDArray[np.int64]) -> tuple[Array, Array]:
+        """Mean and spread (k, c) of what attempts that have just ended come to."""
+        ...
 
 
 class BeliefNotes:
@@ -90,7 +91,7 @@ class BeliefNotes:
         self, acting: Concluding, world: World, trials: Trials, attempts: int = ATTEMPTS
     ) -> None:
         assert world.believed is not None, "this world hides nothing"
-        self._acting, self._believed = acting, world.believed
+        self._acting, self._world, self._believed = acting, world, world.believed
         self._truth = self._believed.scaled(trials.context)
         shape = (len(trials), attempts, len(self._believed.names))
         self._mean, self._spread = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -106,8 +107,11 @@ class BeliefNotes:
         """Note the attempts that have just ended."""
         ids = np.flatnonzero((result.terminated | result.truncated) & (at >= 0))
         trial = at[ids]
-        self._mean[trial, self._number[trial]] = self._acting.mean[ids]
-        self._spread[trial, self._number[trial]] = self._acting.spread[ids]
+        if len(ids) == 0:
+            return
+        mean, spread = self._acting.concluded(self._world, ids)
+        self._mean[trial, self._number[trial]] = mean
+        self._spread[trial, self._number[trial]] = spread
         self._number[trial] += 1
 
     def beliefs(self) -> Beliefs:

@@ -16,6 +16,7 @@ from daytwo.policies.evidence import Evidence
 from daytwo.policies.outlook import Tried
 from daytwo.sim.believed import OFFSETS, PRIOR, SUREST
 from daytwo.sim.observation import uncorrected
+from daytwo.sim.state import Array
 from daytwo.sim.world import StepResult, World
 
 Mode = Literal["carried", "wiped", "oracle", "prior"]
@@ -153,22 +154,37 @@ class Believing:
         fresh = np.zeros(len(ids), dtype=bool)
         return self.estimator.felt(told, world.last_took[ids], world.won[ids], fresh)
 
-    @torch.no_grad()
+    def concluded(self, world: World, ids: NDArray[np.int64]) -> tuple[Array, Array]:
+        """Mean and spread (k, c) of what attempts of simulations `ids` (k,), whose latest step was
+        their last, come to with how they ended; nothing is changed.
+        """
+        assert self.estimator is not None
+        felt = self._stretch[ids].clone()
+        felt[np.arange(len(ids)), self._filled[ids]] = self._felt_last(world, ids)
+        mean, log_spread = self._read(ids, felt)[0].belief()
+        return mean.numpy(), log_spread.exp().numpy()
+
     def _conclude(self, ids: NDArray[np.int64]) -> Evidence:
         """Arms `ids` (k,) draw from the stretch they felt what is to be believed; all that their
         trials have told.
         """
-        assert self.estimator is not None
         if len(ids) == 0:
             return self._known.take(ids)
-        felt, state = self._stretch[ids][:, None], self._state[:, ids]
-        told, self._state[:, ids] = self.estimator(felt, state)
-        whole = self._known.take(ids) + told.take((slice(None), 0))
+        whole, self._state[:, ids] = self._read(ids, self._stretch[ids])
         mean, log_spread = whole.belief()
         self.mean[ids] = mean.numpy()
         self.spread[ids] = log_spread.exp().numpy()
         self._stretch[ids], self._filled[ids] = 0.0, 0
         return whole
+
+    @torch.no_grad()
+    def _read(self, ids: NDArray[np.int64], felt: Tensor) -> tuple[Evidence, Tensor]:
+        """All that trials of `ids` (k,) have told with a stretch (k, STRIDE, f), and the network's
+        state (1, k, h) after it.
+        """
+        assert self.estimator is not None
+        told, state = self.estimator(felt[:, None], self._state[:, ids])
+        return self._known.take(ids) + told.take((slice(None), 0)), state
 
 
 def acting(policy: Policy, estimator: Estimator | None, n: int) -> Act:

@@ -59,14 +59,18 @@ class Counting:
     """Believes the number of its trial's attempt, tenths of it."""
 
     def __init__(self) -> None:
-        self.mean, self.spread = np.zeros((2, 2, 2))
+        self._value = np.zeros((2, 2))
 
     def __call__(self, world: World, observation: NDArray[np.float32]) -> NDArray[np.floating]:
         return np.zeros((world.n, 5))
 
     def begin(self, world: World, ids: NDArray[np.int64], attempt: NDArray[np.int64]) -> None:
-        value = np.tile(0.1 * (attempt[:, None] + 1), 2)
-        self.mean[ids] = self.spread[ids] = value
+        self._value[ids] = np.tile(0.1 * (attempt[:, None] + 1), 2)
+
+    def concluded(
+        self, world: World, ids: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self._value[ids], self._value[ids]
 
 
 def test_notes_are_of_the_ends_of_attempts() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from daytwo.beliefs import BeliefNotes
 from daytwo.believing import Believing, Mode, Notes
 from daytwo.curricula.attempts import EXAM, Exercises, Policy, attempt
 from daytwo.curricula.probing import Probing
@@ -76,6 +77,33 @@ def beliefs(acting: Believing, attempts: int = 2) -> list[NDArray[np.float64]]:
     trials = Trials.drawn(RANGES, 1, 1, EXAM, 3)
     run_trials(made, trials, acting, attempts, watch=note)
     return found
+
+
+def test_what_is_noted_of_an_attempt_is_what_the_next_begins_with(estimator: Estimator) -> None:
+    """How it ended is in it, though that is read only when the next begins."""
+    made, acting = world(2), Believing(Reaching(), estimator, 2)
+    trials = Trials.drawn(RANGES, 1, 4, EXAM, 3)
+    notes = BeliefNotes(acting, made, trials, attempts=3)
+    begun: dict[tuple[int, int], NDArray[np.float64]] = {}
+    number, before = np.full(4, -1), np.zeros((2, 2))
+
+    def watch(at: NDArray[np.int64], *step: Any) -> None:
+        fresh = np.flatnonzero((at >= 0) & (acting.felt[:, -1] > 0.5).numpy())
+        number[at[fresh]] += 1
+        for i in fresh.tolist():
+            begun[int(at[i]), int(number[at[i]])] = acting.mean[i].copy()
+        ends = np.flatnonzero((step[-1].terminated | step[-1].truncated) & (at >= 0))
+        before[ends] = acting.mean[ends]
+        notes(at, *step)
+        np.testing.assert_array_equal(acting.mean[ends], before[ends])  # nothing is changed by it
+
+    run_trials(made, trials, acting, 3, watch=watch)
+    found = notes.beliefs()
+    assert len(begun) == 4 * 3
+    for (trial, k), mean in begun.items():
+        expected = np.zeros(2) if k == 0 else found.mean[trial, k - 1]
+        np.testing.assert_allclose(mean, expected, atol=1e-6)
+    assert np.abs(found.mean).max() > 0.01
 
 
 def test_a_belief_is_carried_or_wiped(estimator: Estimator) -> None:
