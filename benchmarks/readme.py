@@ -259,7 +259,7 @@ def _adapt(r: dict[str, Any]) -> list[tuple[str, str, str]]:
     n, tasks = settings["trials_per_task"] * len(settings["seeds"]), len(settings["tasks"])
     return [
         (
-            f"success at attempt 1 and 5 of a trial, hidden contexts beyond those studied; {tasks} "
+            f"success at attempt 1 and 5 of a trial, hidden contexts from a wider range; {tasks} "
             f"tasks, {n} trials each",
             f"{over['carried'][0]['mean']:.1%} → **{_interval(over['carried'][-1])}**, gain "
             f"{gain['mean']:.3f} [{gain['interval'][0]:.3f}, {gain['interval'][1]:.3f}]",

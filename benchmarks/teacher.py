@@ -55,7 +55,9 @@ class Course:
 
     steps: int = BUDGET  # of practice until the mark, or the budget
     reached: bool = False
-    probe_steps: int = 0  # that its probes took besides; 0 for teachers that do not look at them
+    # That its probes took besides, simulations that waited for the slowest among them; 0 for
+    # teachers that do not look at probes.
+    probe_steps: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)  # exam by environment steps
 
 
@@ -104,10 +106,10 @@ def _ratio(steps: Mapping[str, float]) -> float:
     return round(steps["uniform"] / steps["progress"], 2)
 
 
-def take_course(kind: str, seed: int, **page: Any) -> Course:
-    """Study with one kind of teacher, its other settings the defaults unless given."""
+def take_course(kind: str, seed: int) -> Course:
+    """Study with one kind of teacher, its other settings the defaults."""
     torch.set_num_threads(1)
-    arm, textbook = load_arm("panda"), book(kind, **page)
+    arm, textbook = load_arm("panda"), book(kind)
     teacher = make_teacher(textbook)
     examples = worked_examples(arm, textbook, seed, threads=1)
     env = BatchVecEnv(arm, textbook.tasks, SIMULATIONS, teacher, threads=1)
@@ -162,7 +164,7 @@ class Watch(BaseCallback):
             self.course.reached, self.course.steps = True, self.num_timesteps
 
 
-def book(kind: str, **page: Any) -> Textbook:
+def book(kind: str) -> Textbook:
     """Six tasks, shown where they are easy, practised and examined over all their difficulty."""
     chapters = []
     for name, tasks in CHAPTERS.items():
@@ -179,7 +181,7 @@ def book(kind: str, **page: Any) -> Textbook:
             "simulations": SIMULATIONS,
             "chapters": chapters,
             "exam": papers,
-            "teacher": {"kind": kind, **page},
+            "teacher": {"kind": kind},
             "probe": {"attempts": PROBE, "every": PROBE_EVERY},
         }
     )

@@ -41,7 +41,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     policy, shown = study_book(arm, book, updates, seed, blind=False)
     estimator = teach_estimator(policy, arm, tasks, context, seed, tell=console.print)
     each = QUICK_TRIALS if quick else TRIALS
-    trials = Trials.drawn(context, len(tasks), each, EXAM, seed=2**20)
+    trials = Trials.drawn(context, len(tasks), each, EXAM, seed=2**20, apart=True)
     found = {}
     for name in ("mujoco", "bullet"):
         engine = BulletEngine(arm, FEW) if name == "bullet" else None

@@ -1,4 +1,4 @@
-"""Who chooses the next exercise: what all teachers share, and the two that do not look at success.
+"""Who chooses the next exercise: what all teachers share, and the two that pay nobody.
 
 A teacher is a `daytwo.sim.exercise.ExerciseSampler` that is also told how probes went. Its share of
 the draw, by cell (task × difficulty bin), is all that the kinds differ in.

@@ -10,7 +10,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from daytwo.errors import InputError
-from daytwo.sim.context import Ranges
+from daytwo.sim.context import NAMES, Ranges
 from daytwo.sim.tasks import task_names
 
 HERE = Path(__file__).resolve().parent
@@ -147,7 +147,7 @@ class Textbook(_Page):
     )
     teacher: TeacherPage = TeacherPage()
     context: Ranges | None = Field(None, description="what a trial may hide")
-    exam_context: Ranges | None = Field(None, description="likewise, beyond it, for adaptation")
+    exam_context: Ranges | None = Field(None, description="likewise, a wider range, for adaptation")
     probe: Probe = Probe()
     budget: Budget = Budget()
 
@@ -156,9 +156,6 @@ class Textbook(_Page):
         names = [chapter.name for chapter in self.chapters]
         if len(set(names)) != len(names):
             raise ValueError(f"chapter names must differ, found {', '.join(names)}")
-        examined = [paper.task for paper in self.papers]
-        if len(set(examined)) != len(examined):
-            raise ValueError(f"one exam paper a task, found {', '.join(examined)}")
         held_out = {paper.task for paper in self.held_out}
         for chapter in self.chapters:
             for exercise in chapter.exercises:
@@ -176,6 +173,30 @@ class Textbook(_Page):
         circle = _circle([chapter.name for chapter in self.chapters], self.needs)
         if circle:
             raise ValueError(f"a textbook that unlocks in a circle: {' needs '.join(circle)}")
+        examined = [paper.task for paper in self.papers]
+        twice = sorted({task for task in examined if examined.count(task) > 1})
+        if twice:
+            raise ValueError(
+                f"one exam paper a task, held out or not; more are of {', '.join(twice)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _contexts(self) -> Textbook:
+        studied, examined = self.context, self.exam_context
+        if studied is None:
+            if examined is not None:
+                raise ValueError("exam_context without a context: nothing hidden was studied")
+            return self
+        if not studied.hidden:
+            raise ValueError("context hides nothing: no condition has a range; leave it out")
+        for name in NAMES if examined is not None else ():
+            (low, high), (least, most) = getattr(studied, name), getattr(examined, name)
+            if not least <= low <= high <= most or (low == high and least < most):
+                raise ValueError(
+                    f"exam_context: {name} from {least:g} to {most:g}; it has to hold what is "
+                    f"studied, {low:g} to {high:g}, and hide nothing that is not hidden there"
+                )
         return self
 
     @property
@@ -291,12 +312,14 @@ def _first_complaint(error: ValidationError) -> str:
 
 def _keys_at(location: tuple[int | str, ...]) -> list[str]:
     """Return the keys accepted at a place in the file, e.g. ("chapters", 0, "exercises", 1)."""
-    pages: dict[str, type[_Page]] = {
+    pages: dict[str, type[BaseModel]] = {
         "chapters": Chapter,
         "exercises": Exercise,
         "exam": ExamPaper,
         "held_out": ExamPaper,
         "teacher": TeacherPage,
+        "context": Ranges,
+        "exam_context": Ranges,
         "probe": Probe,
         "budget": Budget,
     }

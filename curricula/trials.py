@@ -18,6 +18,7 @@ from daytwo.sim.world import World
 
 ATTEMPTS = 5  # of a trial
 _APART = 64  # seeds from one trial to the next, the last of them its probe's
+_SEEDS, _BLOCK = 2**12, 2**32  # so many seeds have exercises of their own, each so many
 _PROBE = -1  # number of an attempt that is a probe
 
 
@@ -38,22 +39,21 @@ class Trials:
         each: int,
         space: int,
         seed: int,
-        difficulty: tuple[float, float] = (0.0, 1.0),
         apart: bool = False,
     ) -> Trials:
         """`each` trials of every task, contexts from `ranges`, difficulty spread evenly, exercises
-        from a space of seeds; the tasks' trials have the same contexts, unless `apart`.
+        from a space of seeds; the tasks' trials have the same contexts, unless `apart`. No seed
+        leads out of the space: of every 4096th the exercises are the same, the contexts others.
         """
         rng = np.random.default_rng([seed, 2])
         u = rng.random((tasks * each if apart else each, len(NAMES)))
-        low, high = difficulty
-        spread = rng.permutation(low + (high - low) * (np.arange(each) + 0.5) / each)
+        spread = rng.permutation((np.arange(each) + 0.5) / each)
         m = tasks * each
         return cls(
             task=np.repeat(np.arange(tasks), each),
             difficulty=np.tile(spread, tasks),
             context=ranges.draw(u if apart else np.tile(u, (tasks, 1))),
-            seed=space + seed * 2**32 + _APART * np.arange(m, dtype=np.int64),
+            seed=space + seed % _SEEDS * _BLOCK + _APART * np.arange(m, dtype=np.int64),
         )
 
     def take(self, rows: NDArray[np.int64]) -> Trials:

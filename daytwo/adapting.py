@@ -36,7 +36,7 @@ Rates = dict[str, list[dict[str, float]]]  # task -> mean, low and high at each 
 def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
     """Run trials of five attempts of every task, studied or held out; file figures and plots.
 
-    Contexts lie beyond those studied where the textbook says what lies there (`exam_context`).
+    Contexts are from a wider range than studied, where the textbook has one (`exam_context`).
     Of each task's first trials it is tried, too, what a nearest skill and a residual add.
 
     Args:
@@ -54,7 +54,7 @@ def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
     book, arm = plan.textbook, load_arm(plan.arm)
     policy, estimator = load_learner(folder, arm), Estimator.load(folder.estimator)
     tasks = tuple(dict.fromkeys((*book.tasks, *(paper.task for paper in book.held_out))))
-    trials = Trials.drawn(drawn, len(tasks), each, EXAM, seed=2**20)
+    trials = Trials.drawn(drawn, len(tasks), each, EXAM, seed=2**20, apart=True)
     world = World(arm, tasks, min(AT_ONCE, len(trials)), ranges=studied)
     needs = {"carried": estimator, "wiped": estimator}  # the others are told
     acting = {who: Believing(policy, needs.get(who), world.n, who) for who in WHO}
@@ -77,9 +77,9 @@ def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
     success = {who: won[of[who] < len(book.tasks)] for who, won in success.items()}
     over = {who: over_tasks(won) for who, won in success.items()}
     gain = success["carried"][:, -1].astype(float) - success["carried"][:, 0]
-    beyond = book.exam_context is not None
+    wider = book.exam_context is not None
     note = f"{each} trials a task (few-shot: {min(each, FEW)}), contexts "
-    note += "beyond those studied" if beyond else "as studied"
+    note += "from a wider range than studied" if wider else "as studied"
     plots = {
         folder.trials_plot: success_curves(rates, over, note),
         folder.beliefs_plot: belief_and_truth(beliefs, note),
@@ -89,7 +89,7 @@ def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
         save(figure, path)
     result = {
         "trials_per_task": each,
-        "beyond_studied": beyond,
+        "wider_than_studied": wider,
         "contexts": drawn.model_dump(),
         "held_out": list(tasks[len(book.tasks) :]),
         "success_at": rates,

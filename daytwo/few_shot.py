@@ -118,7 +118,9 @@ class FewShot:
         result: StepResult,
     ) -> None:
         """Keep what the running attempts did; see `daytwo.curricula.attempts.Watch`."""
-        then = np.where(result.terminated, 0.0, self._world.told_potential())
+        # What diverged has no potential that could be told.
+        told = np.where(self._world.engine.astray(), self._potential, self._world.told_potential())
+        then = np.where(result.terminated, 0.0, told)
         reward = result.success + SHAPING * (DISCOUNT * then - self._potential)
         after = self._told(result.obs)
         rows = self.learner.layout.rows(

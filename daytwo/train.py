@@ -77,8 +77,10 @@ def _study(
     # Updates and physics compute at the same time: they share the cores.
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     # What an earlier stretch of the run left belongs to an earlier policy.
-    shutil.rmtree(folder.videos, ignore_errors=True)
-    for stale in (folder.exam, folder.report):
+    for stale in (folder.videos, folder.estimator):
+        shutil.rmtree(stale, ignore_errors=True)
+    plots = (folder.trials_plot, folder.beliefs_plot, folder.calibration_plot)
+    for stale in (folder.exam, folder.report, folder.trials, *plots):
         stale.unlink(missing_ok=True)
     try:
         diary = study(plan, folder, resume, screen)

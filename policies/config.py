@@ -19,7 +19,7 @@ GAINS = (10.0, 40.0)
 
 @dataclass(frozen=True)
 class LearnerConfig:
-    """One line a field. The defaults are what the figures in the README were measured with.
+    """One line a field. Textbooks and benchmarks that differ from the defaults say so.
 
     Raises:
         InputError: a number is out of its range; names the field.

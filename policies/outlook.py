@@ -138,12 +138,12 @@ class Outlook:
         Raises:
             InputError: weights of other shapes than the description says.
         """
-        made = cls(meta["conditions"], meta["words"], meta["hidden"])
         found = {k: torch.from_numpy(v) for k, v in weights.items()}
-        made.range, made.tasks = found.pop("range"), found.pop("tasks")
         try:
+            made = cls(meta["conditions"], meta["words"], meta["hidden"])
+            made.range, made.tasks = found.pop("range"), found.pop("tasks")
             made.net.load_state_dict(found)
-        except RuntimeError as error:
+        except (KeyError, RuntimeError) as error:
             raise InputError("outlook: of another version of daytwo; study anew") from error
         return made
 

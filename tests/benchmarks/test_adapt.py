@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from daytwo.beliefs import BeliefNotes
 from daytwo.believing import Believing
 from daytwo.benchmarks.adapt import (
     TASKS,
     Firsts,
     blind_attempts,
-    covered,
     excerpt,
     figures,
     first_attempts,
@@ -109,13 +109,14 @@ def test_a_tiny_study_believes_acts_and_is_counted() -> None:
     assert len(said) == 2
     trials = Trials.drawn(book.context, 1, 6, EXAM, 1)
     world = World(arm, book.tasks, 6, ranges=book.context)
-    success = run_trials(world, trials, Believing(policy, estimator, 6))
+    acting = Believing(policy, estimator, 6)
+    notes = BeliefNotes(acting, world, trials)
+    success = run_trials(world, trials, acting, watch=notes)
+    assert 0 <= notes.beliefs().covered(0.5, 5) <= notes.beliefs().covered(0.95, 5) <= 1
     assert success.shape == (6, 5)
     assert success.mean() > 0.5, "reaching is easy"
     blind = blind_attempts(book, 20, 0, trials)
     assert blind.shape == (6, 5)
-    levels = covered(policy, estimator, arm, book, seed=0, each=6)
-    assert 0 <= levels["0.5"] <= levels["0.95"] <= 1
     firsts = first_attempts(policy, estimator, world, trials)
     assert firsts.spread.shape == firsts.error.shape == (2, 6, len(book.context.hidden))
     assert np.isfinite(firsts.error).all()

@@ -100,7 +100,16 @@ EXERCISE = ("chapters", 0, "exercises", 0)
         (changed("chapters", 0, "needs", to=["b"]), "textbook", "in a circle: a needs b needs a"),
         (changed("held_out", to=[{"task": "push"}]), "textbook", "'push' is held out"),
         (changed("held_out", to=[{"task": "pick", "tsak": 1}]), "held_out[0].tsak", "attempts"),
-        (changed("held_out", to=[{"task": "reach"}]), "textbook", "one exam paper"),
+        (changed("held_out", to=[{"task": "reach"}]), "textbook", "'reach' is held out"),
+        (
+            changed("context", to={"frictions": [0.7, 1.3]}),
+            "context.frictions",
+            "accepted are stiffness",
+        ),
+        (changed("context", to={"friction": [1.3, 0.7]}), "context.friction", "must not exceed"),
+        (changed("context", to={"friction": [0.5, 99]}), "context", "leaves its physical range"),
+        (changed("context", to={"delay": [1, 1]}), "textbook", "context hides nothing"),
+        (changed("exam_context", to={"mass": [0.5, 2]}), "textbook", "without a context"),
         ({"name": "x"}, "chapters", "missing"),
         ("just words", "book.yaml", "expected keys and values"),
         ("a: [1", "book.yaml", "not readable as YAML"),
@@ -117,6 +126,26 @@ def test_bad_content_is_named_in_one_line(
     assert field in message
     assert said in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("examined", "said"),
+    [
+        ({"mass": [0.8, 1.2]}, "mass from 0.8 to 1.2"),
+        ({"mass": [0.4, 2.0]}, ""),
+        ({"mass": [0.4, 2.0], "delay": [0, 2]}, "delay from 0 to 2"),
+        ({}, "mass from 1 to 1"),
+    ],
+)
+def test_trials_are_examined_in_a_wider_range_of_what_was_studied(
+    tmp_path: Path, examined: dict[str, Any], said: str
+) -> None:
+    content = GOOD | {"context": {"mass": [0.5, 2.0]}, "exam_context": examined}
+    if said:
+        with pytest.raises(InputError, match=f"exam_context: {said}"):
+            load(tmp_path, content)
+    else:
+        assert load(tmp_path, content).exam_context is not None
 
 
 def test_unknown_name_lists_the_known() -> None:

@@ -19,6 +19,15 @@ def drawn(each: int = 6, seed: int = 0) -> Trials:
     return Trials.drawn(RANGES, len(TASKS), each, EXAM, seed)
 
 
+def test_no_seed_leads_out_of_its_space_of_exercises() -> None:
+    for seed in (0, 1, 4095, 4096, 2**20, 10**9, 2**62):
+        trials = drawn(seed=seed)
+        assert trials.seed.min() >= EXAM
+        assert trials.seed.max() < EXAM + 2**44
+    assert not set(drawn(seed=1).seed) & set(drawn(seed=2).seed)
+    assert (drawn(seed=0).context.mass != drawn(seed=4096).context.mass).all()
+
+
 class Watchful:
     """Moves a little towards the goal, and notes what each attempt began with."""
 

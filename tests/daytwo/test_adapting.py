@@ -62,7 +62,7 @@ def test_figures_plots_and_a_table_of_all_who_acted(
         assert len(told["success_at"][who]["top (held out)"]) == 5
         assert len(told["success_at"][who]["reach"]) == 5
         assert told["over_tasks"][who] == told["success_at"][who]["reach"]
-    assert told["beyond_studied"] is False
+    assert told["wider_than_studied"] is False
     for k in (1, 5):
         belief = told["belief"][f"after_{k}"]
         assert set(belief["missed"]) == set(HIDES)

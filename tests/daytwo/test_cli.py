@@ -173,7 +173,11 @@ def test_a_run_is_stopped_goes_on_and_is_examined_again(run: Daytwo) -> None:
     assert "Videos are missing" in folder.report.read_text()
     assert list(folder.tensorboard.rglob("events.*"))
 
+    folder.trials.write_text("{}")  # of an earlier policy, as its estimator would be
+    folder.estimator.mkdir()
     said = run("train", "tiny.yaml", "--resume", "--minutes", "0.01")[0]
+    assert not folder.trials.exists()
+    assert not folder.estimator.exists()
     assert "Its 0.01 minutes of study are used up" in said
     again = last_json(run("eval", folder.path, "--json"))
     assert again["exam"] == told["exam"], "the same checkpoint sits the same exam"

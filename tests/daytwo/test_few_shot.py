@@ -105,6 +105,22 @@ def test_who_fails_twice_learns_a_residual(learner: Learner) -> None:
     assert all(torch.equal(part, after[name]) for name, part in before.items())
 
 
+def test_an_attempt_that_diverged_tells_nothing_that_is_no_number(learner: Learner) -> None:
+    made = world()
+    few, steps = few_shot(learner, made), 0
+
+    def watch(at: NDArray[np.int64], *step: Any) -> None:
+        nonlocal steps
+        few.note(at, *step)
+        steps += 1
+        if steps == 3:
+            made.engine._qpos[0] = made.engine._qvel[0] = np.nan  # type: ignore[attr-defined]
+
+    run_trials(made, Trials.drawn(RANGES, 2, 1, EXAM, 0), few, 4, watch=watch)
+    assert made.diverged == 1
+    assert few.seconds, "residuals were learnt all the same"
+
+
 def test_who_has_just_succeeded_learns_nothing(
     learner: Learner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,6 +137,11 @@ def test_one_of_another_version_is_named(outlook: Outlook) -> None:
     weights, sizes = outlook.parts()
     with pytest.raises(InputError, match="another version"):
         Outlook.of(weights, sizes | {"hidden": 8})
+    for missing in ("range", "tasks"):
+        with pytest.raises(InputError, match="another version"):
+            Outlook.of({k: v for k, v in weights.items() if k != missing}, sizes)
+    with pytest.raises(InputError, match="another version"):
+        Outlook.of(weights, {k: v for k, v in sizes.items() if k != "conditions"})
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
