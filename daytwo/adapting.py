@@ -18,13 +18,12 @@ from daytwo.curricula.wilson import wilson
 from daytwo.errors import InputError
 from daytwo.few_shot import FewShot
 from daytwo.plan import Plan
-from daytwo.policies.estimator import Estimator
 from daytwo.run_folder import RunFolder, write_json
 from daytwo.screen import Screen
 from daytwo.sim.arms import load_arm
 from daytwo.sim.context import Ranges
 from daytwo.sim.world import World
-from daytwo.study import load_learner
+from daytwo.study import load_estimator, load_learner
 from daytwo.trial_plots import COMPARED, LEVELS, belief_and_truth, calibration, save, success_curves
 
 WHO: tuple[Mode, ...] = get_args(Mode)
@@ -52,7 +51,7 @@ def adapt(folder: RunFolder, screen: Screen, each: int) -> dict[str, Any]:
     """
     plan, studied, drawn = hiding(folder)
     book, arm = plan.textbook, load_arm(plan.arm)
-    policy, estimator = load_learner(folder, arm), Estimator.load(folder.estimator)
+    policy, estimator = load_learner(folder, arm), load_estimator(folder)
     tasks = tuple(dict.fromkeys((*book.tasks, *(paper.task for paper in book.held_out))))
     trials = Trials.drawn(drawn, len(tasks), each, EXAM, seed=2**20, apart=True)
     world = World(arm, tasks, min(AT_ONCE, len(trials)), ranges=studied)

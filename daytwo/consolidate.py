@@ -65,9 +65,7 @@ def consolidate(
     tell(done)
     while done < updates:
         step = min(SAVE_EVERY, updates - done)
-        made = rehearse(learner, step, lambda _: not stop())
-        done += made
-        tell(made)
+        done += rehearse(learner, step, lambda _: not stop(), tell)
         learner.save(keep.folder / NIGHT, meta={**about, "done": done})
         if stop():
             return None

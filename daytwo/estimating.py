@@ -19,6 +19,7 @@ from daytwo.policies.fitting import fit
 from daytwo.policies.outlook import Outlook, learn
 from daytwo.probing import measure_worth
 from daytwo.retelling import Retelling
+from daytwo.screen import Counting, uncounted
 from daytwo.sim.arms import Arm
 from daytwo.sim.believed import OFFSETS
 from daytwo.sim.context import Ranges
@@ -101,6 +102,7 @@ def teach_estimator(
     settings: Estimating | None = None,
     threads: int = 0,
     tell: Callable[[str], None] = lambda _: None,
+    counting: Counting = uncounted,
 ) -> Estimator:
     """An estimator that was taught on the policy's own trials.
 
@@ -118,6 +120,7 @@ def teach_estimator(
         settings: how; None takes the defaults.
         threads: of the physics; 0 uses every core.
         tell: told how it goes.
+        counting: shows how far a round is.
     """
     settings = settings or Estimating()
     with torch.random.fork_rng():
@@ -137,14 +140,19 @@ def teach_estimator(
         notes = Notes(acting, m, longest)
         which = rng.integers(1, len(made), size=m) * (rng.random(m) < settings.probed)
         probing = Probing.given(made, world.n, which)
-        success = run_trials(world, trials, acting, watch=notes, probing=probing)
+        with counting(f"Belief, round {i + 1}: {m} trials", m * ATTEMPTS) as done:
+            success = run_trials(world, trials, acting, watch=notes, done=done, probing=probing)
         truth = world.believed.scaled(trials.context)
         felt.append((notes.x, notes.length, truth, trials.task, notes.acted_on, success))
         x, length, truth, task, acted_on, won = (
             np.concatenate(part) for part in zip(*felt, strict=True)
         )
         retell = Retelling(world, task)
-        loss = fit(estimator, x, length, truth, settings.updates, seed=seed + i, retell=retell)
+        updates = settings.updates
+        with counting(f"Belief, round {i + 1}: learning from {len(x)}", updates) as done:
+            loss = fit(
+                estimator, x, length, truth, updates, seed=seed + i, retell=retell, done=done
+            )
         estimator.outlook = learn_outlook(world, task, truth, acted_on, won, seed)
         each = shares([1 - success[trials.task == k].mean() for k in range(len(tasks))], m)
         rates = " ".join(f"{rate:.0%}" for rate in success.mean(axis=0))

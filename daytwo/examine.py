@@ -11,12 +11,12 @@ from daytwo.errors import InputError
 from daytwo.film import film
 from daytwo.lessons import as_many_examples
 from daytwo.plan import Plan, settings_for
+from daytwo.policies.cloning import UPDATES as CLONING
 from daytwo.policies.cloning import clone
-from daytwo.policies.estimator import Estimator
 from daytwo.run_folder import RunFolder, write_json
 from daytwo.screen import Screen, exam_table
 from daytwo.sim.arms import load_arm
-from daytwo.study import load_learner
+from daytwo.study import load_estimator, load_learner
 
 WHO = {"learner": "learner", "cloning": "clone", "expert": "scripted expert"}
 
@@ -43,13 +43,14 @@ def examine(folder: RunFolder, screen: Screen, bullet: bool = False) -> list[dic
     book = plan.textbook
     exam = Exam(arm, book.papers, ranges=book.context, bullet=bullet)
     world = exam.world
-    estimator = None if book.context is None else Estimator.load(folder.estimator)
+    estimator = None if book.context is None else load_estimator(folder)
     sitting = {"learner": acting(load_learner(folder, arm), estimator, world.n)}
     examples = as_many_examples(arm, book, plan.seed)
     if examples:
-        screen.say(f"Cloning {len(examples)} worked examples, to see what imitation alone reaches")
         config = settings_for(book, world.secret)
-        imitator = clone(examples, seed=plan.seed, config=config, scale=world.scale)
+        title = f"Cloning {len(examples)} worked examples, to see what imitation alone reaches"
+        with screen.counting(title, CLONING) as done:
+            imitator = clone(examples, CLONING, plan.seed, config, world.scale, done)
         sitting["cloning"] = acting(imitator, estimator, world.n)
     sitting["expert"] = expert
     rows: list[dict[str, Any]] = []
@@ -78,7 +79,7 @@ def film_all(folder: RunFolder, screen: Screen) -> None:
         return
     arm = load_arm(plan.arm)
     book = plan.textbook
-    estimator = None if book.context is None else Estimator.load(folder.estimator)
+    estimator = None if book.context is None else load_estimator(folder)
     act = acting(load_learner(folder, arm), estimator, 1)
     run["videos_missing"] = None
     with screen.counting("Films, one a task", len(missing)) as done:

@@ -9,7 +9,10 @@ from daytwo.curricula.examples import worked_examples
 from daytwo.curricula.textbook import Textbook
 from daytwo.memory.episodes import Episode
 from daytwo.policies.learner import Learner
+from daytwo.screen import Counting, uncounted
 from daytwo.sim.arms import Arm
+
+IMITATES = 50  # updates from one look at how far imitation is to the next
 
 
 def give_lessons(
@@ -20,6 +23,7 @@ def give_lessons(
     threads: int = 0,
     tell: Callable[[str], None] = lambda _: None,
     blind: bool = False,
+    counting: Counting = uncounted,
 ) -> list[Episode]:
     """Teach a learner what the textbook shows; those of the last lesson it imitates when it learns.
 
@@ -31,6 +35,7 @@ def give_lessons(
         threads: of the physics; 0 uses every core.
         tell: told how it goes.
         blind: nobody believes anything of what is hidden.
+        counting: shows how far imitation is.
 
     Returns:
         All that was shown.
@@ -46,8 +51,10 @@ def give_lessons(
         shown += examples
         learner.teach(examples)
         if lesson + 1 < textbook.lessons:
-            tell(f"It imitates {len(shown)} worked examples")
-            learner.imitate(learner.uncloned)
+            with counting(f"It imitates {len(shown)} worked examples", learner.uncloned) as done:
+                while updates := min(IMITATES, learner.uncloned):
+                    learner.imitate(updates)
+                    done(updates)
     return shown
 
 

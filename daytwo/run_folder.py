@@ -63,6 +63,8 @@ class RunFolder:
         Raises:
             InputError: there is none.
         """
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path} is a file; a run is a folder that `daytwo train` makes")
         if not self.run.is_file():
             if is_held(self.path):
                 raise InputError(

@@ -6,7 +6,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,16 @@ _REDRAW_S = 0.25  # [s]
 _SMOOTH_S = 3.0  # [s] over which the rates are smoothed
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 _NAMED = 3  # cells named in a line
+
+
+# Shows a bar of so many in a `with` block; what it yields is called with how many more are done.
+Counting = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+@contextmanager
+def uncounted(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A `Counting` for whom nobody watches."""
+    yield lambda more: None
 
 
 @contextmanager

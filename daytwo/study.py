@@ -21,6 +21,7 @@ from daytwo.lessons import give_lessons
 from daytwo.machine import describe, peak_memory_gb
 from daytwo.memory.checkpoint import read_manifest
 from daytwo.plan import Plan, settings_for
+from daytwo.policies.estimator import Estimator
 from daytwo.policies.learner import Learner
 from daytwo.run_folder import RunFolder, write_json
 from daytwo.screen import Screen, Snapshot, stopping
@@ -85,7 +86,9 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
                 seed=plan.seed,
                 tensorboard_log=str(folder.tensorboard),
             )
-            examples = give_lessons(learner, arm, book, plan.seed, tell=screen.say)
+            examples = give_lessons(
+                learner, arm, book, plan.seed, tell=screen.say, counting=screen.counting
+            )
             diary.worked_examples = dict(count(examples))
         pupil = Pupil(plan, arm, folder, teacher, diary, screen, begun - diary.wall_s)
         with screen.watching(), stopping() as pupil.stop:
@@ -99,7 +102,13 @@ def study(plan: Plan, folder: RunFolder, resume: bool, screen: Screen) -> Diary:
         if book.context is not None and diary.ended != STOPPED:
             screen.say("Now it learns to tell from its own trials what is hidden in them")
             estimator = teach_estimator(
-                learner, arm, book.tasks, book.context, plan.seed, tell=screen.say
+                learner,
+                arm,
+                book.tasks,
+                book.context,
+                plan.seed,
+                tell=screen.say,
+                counting=screen.counting,
             )
             estimator.save(folder.estimator)
     finally:
@@ -242,6 +251,20 @@ def read_diary(folder: RunFolder, arm: Arm) -> Diary:
             f"checkpoint {folder.checkpoint}: was made for arm {kept['arm']}, found {arm.name}"
         )
     return Diary(**kept["diary"])
+
+
+def load_estimator(folder: RunFolder) -> Estimator:
+    """Return the estimator of what the run's trials hide.
+
+    Raises:
+        InputError: there is none yet, or its files are damaged.
+    """
+    if not any(folder.estimator.glob("*")):
+        raise InputError(
+            f"{folder.path}: its study is not over: it has no estimator of what trials hide yet; "
+            "wait for it, or go on with `daytwo train TEXTBOOK --run ... --resume`"
+        )
+    return Estimator.load(folder.estimator)
 
 
 def load_learner(folder: RunFolder, arm: Arm) -> Learner:

@@ -44,7 +44,10 @@ def train(
     """
     book = load_textbook(textbook)
     folder = RunFolder(run or Path("runs") / book.name)
-    again = f"daytwo train {textbook} --run {folder.path}"
+    given = {"arm": arm, "minutes": minutes, "seed": seed}
+    again = f"daytwo train {textbook} --run {folder.path}" + "".join(
+        f" --{name} {value}" for name, value in given.items() if value is not None
+    )
     begun = Plan(book, book.arm, 0, book.budget.minutes)
     if resume:
         begun = Plan.of(folder.open().read(folder.run))

@@ -18,7 +18,6 @@ from daytwo.curricula.attempts import FILM
 from daytwo.curricula.trials import ATTEMPTS, Trials, run_trials
 from daytwo.errors import InputError
 from daytwo.film import GREEN, HEIGHT, HOLD, RED, WIDTH, framed, write_video
-from daytwo.policies.estimator import Estimator
 from daytwo.run_folder import RunFolder
 from daytwo.screen import Screen
 from daytwo.sim.arms import load_arm
@@ -27,7 +26,7 @@ from daytwo.sim.render import Camera
 from daytwo.sim.scene import CONTROL_HZ
 from daytwo.sim.state import Array
 from daytwo.sim.world import StepResult, World
-from daytwo.study import load_learner
+from daytwo.study import load_estimator, load_learner
 from daytwo.trial_plots import spelt, unit
 
 SIDE_BY_SIDE = (1, ATTEMPTS)
@@ -69,7 +68,7 @@ def film_trial(folder: RunFolder, task: str, seed: int, screen: Screen) -> dict[
     book, arm = plan.textbook, load_arm(plan.arm)
     if task not in book.tasks:
         raise InputError(f"{folder.path}: studied {', '.join(book.tasks)}; found {task!r}")
-    policy, estimator = load_learner(folder, arm), Estimator.load(folder.estimator)
+    policy, estimator = load_learner(folder, arm), load_estimator(folder)
     trial = Trials.drawn(drawn, 1, 1, FILM, seed)
     world = World(arm, (task,), 1, threads=1, ranges=studied)
     camera = Camera(world, WIDTH, HEIGHT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import gymnasium as gym
 import numpy as np
@@ -32,12 +32,16 @@ def cloning_loss(mean: Tensor, shown: Tensor) -> Tensor:
     return 2 * (log_cosh - shown * mean).sum(-1).mean()
 
 
+UPDATES = 5000  # by which imitation has come as far as it does
+
+
 def clone(
     demos: Demonstrations,
-    updates: int = 5000,
+    updates: int = UPDATES,
     seed: int = 0,
     config: LearnerConfig | None = None,
     scale: ArrayLike | None = None,
+    done: Callable[[int], None] = lambda more: None,
 ) -> LearnerPolicy:
     """A policy that imitates worked examples and nothing else.
 
@@ -49,6 +53,7 @@ def clone(
         seed: of initial weights and batches.
         config: the learner's settings, of which the actor's are used.
         scale: typical size (o,) of each observation element; None to standardise by what is shown.
+        done: called with how many updates more are made.
 
     Returns:
         A policy with Stable-Baselines3's `predict`.
@@ -84,4 +89,5 @@ def clone(
         loss.backward()
         optimizer.step()
         average(policy.steady.flat, policy.actor.flat, k)
+        done(1)
     return policy

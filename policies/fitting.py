@@ -45,6 +45,7 @@ def fit(
     batch: int = 16,
     rate: float = 2e-3,
     retell: Retell | None = None,
+    done: Callable[[int], None] = lambda more: None,
 ) -> float:
     """Move the estimator towards what was true in m trials, and keep what was best at an eighth of
     them that is held back; its loss there. At last it trusts what it says of each condition as far
@@ -60,6 +61,7 @@ def fit(
         batch: trials an update learns from.
         rate: learning rate at the start; it falls to nothing (Loshchilov and Hutter, SGDR, AdamW).
         retell: changes what trials tell each time they are learnt from.
+        done: called with how many updates more are made.
 
     Raises:
         InputError: a number is not finite, or there is one trial alone.
@@ -95,6 +97,7 @@ def fit(
         nn.utils.clip_grad_norm_(estimator.parameters(), 1.0)
         optimizer.step()
         schedule.step()
+        done(1)
     estimator.load_state_dict(weights)
     return _trust(estimator, x[kept], length[kept], true[kept])
 

@@ -57,7 +57,10 @@ def prepare(
 
 
 def rehearse(
-    learner: Learner, updates: int, go_on: Callable[[int], bool] = lambda done: True
+    learner: Learner,
+    updates: int,
+    go_on: Callable[[int], bool] = lambda done: True,
+    tell: Callable[[int], None] = lambda more: None,
 ) -> int:
     """Learn from what `prepare` laid out.
 
@@ -65,6 +68,7 @@ def rehearse(
         learner: prepared.
         updates: gradient updates.
         go_on: asked before each update with how many are done; False ends the night early.
+        tell: called with how many more are done.
 
     Returns:
         Updates made.
@@ -76,6 +80,7 @@ def rehearse(
             learner.imitate(1)
         else:
             learner.update()
+        tell(1)
     return updates
 
 

@@ -12,7 +12,6 @@ to and fro with the cube.
 from __future__ import annotations
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
 from daytwo.sim.arms import Arm
@@ -20,6 +19,7 @@ from daytwo.sim.bullet_fixture import BulletFixture
 from daytwo.sim.context import Context
 from daytwo.sim.engine import reported
 from daytwo.sim.fixtures import PART
+from daytwo.sim.quiet_bullet import pybullet
 from daytwo.sim.rates import LimitedMotion, Rates
 from daytwo.sim.scene import CONTROL_HZ, N_OBJECTS, PEDESTAL_HEIGHT
 from daytwo.sim.state import Array

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 
 import numpy as np
-import pybullet
 
 from daytwo.sim.fixtures import FIXTURES, Array, Fixture, seen_part, turned
+from daytwo.sim.quiet_bullet import pybullet
 from daytwo.sim.tasks.base import Placement
 
 

@@ -83,7 +83,7 @@ def test_runs_that_hide_nothing_or_do_not_believe_yet_are_refused(
         adapt(open_book, screen()[0], each=2)
     for path in folder.estimator.iterdir():
         path.unlink()
-    with pytest.raises(InputError, match="estimator"):
+    with pytest.raises(InputError, match="has no estimator of what trials hide yet"):
         adapt(folder, screen()[0], each=2)
     assert not folder.trials.exists()
 

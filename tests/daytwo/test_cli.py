@@ -142,7 +142,7 @@ def test_a_run_is_stopped_goes_on_and_is_examined_again(run: Daytwo) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "daytwo train tiny.yaml --run runs/tiny --resume" in err
+    assert "daytwo train tiny.yaml --run runs/tiny --seed 3 --resume" in err
     stopped = last_json((out, err))
     assert stopped["ended"] == "stopped by hand"
     assert stopped["report"] is None

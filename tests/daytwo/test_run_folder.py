@@ -116,3 +116,10 @@ def test_write_replaces_whole(tmp_path: Path) -> None:
     write_text(path, "old, and longer")
     write_text(path, "new")
     assert path.read_text() == "new"
+
+
+def test_a_file_is_no_run(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text("words")
+    with pytest.raises(InputError, match=r"README.md is a file; a run is a folder"):
+        RunFolder(path).open()
