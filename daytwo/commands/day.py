@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -81,10 +82,10 @@ def deploy(
 
     def tell(t: Try) -> None:
         came = "[green]success[/]" if t.success else "[red]failure[/]"
-        x, y, z = (1000 * v for v in t.offset)
+        x, y, z = (round(1000 * v) for v in t.offset)
         screen.print(
             f"attempt {t.attempt}  {came}  {t.steps / 20:.1f} s, learning {t.learning_s:.1f} s; "
-            f"believed camera offset {x:+.0f} {y:+.0f} {z:+.0f} mm, "
+            f"believed camera offset {x:+d} {y:+d} {z:+d} mm, "
             f"now known to {1000 * t.spread:.0f} mm"
         )
 
@@ -93,10 +94,10 @@ def deploy(
         check_driver(driver)
         version = keep.versions.path().name
         number = next_trial(keep)
-        chosen = number if seed is None else seed
+        chosen = secrets.randbelow(2**31) if seed is None else seed
         screen.print(
             f"Day {keep.day}, trial {number}: {task} on {keep.arm.name} through {driver}, "
-            f"version {version}"
+            f"version {version}, exercises of seed {chosen}"
         )
         given = {
             "port": port,
@@ -123,8 +124,11 @@ def deploy(
                     keep, arm, source, driver, task, attempts, seed=chosen, tell=tell_all, stop=stop
                 )
         except DriverError:
-            if came_off:
-                screen.print("The arm failed; attempts so far are kept.")
+            kept = "attempts so far are kept" if came_off else "there was no attempt to keep"
+            screen.print(
+                f"The arm failed; {kept}. Once nothing is in its way, the same command goes on "
+                "with other exercises."
+            )
             raise
         day = keep.day
     if len(tries) < attempts:
@@ -136,6 +140,7 @@ def deploy(
             "day": day,
             "trial": number,
             "task": task,
+            "seed": chosen,
             "successes": sum(t.success for t in tries),
             "attempts": [asdict(t) for t in tries],
         },

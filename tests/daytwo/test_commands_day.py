@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,13 @@ def test_from_study_to_day_two(run: Daytwo, tmp_path: Path) -> None:
     assert night["attempts"] == 1
     out, _ = run("deploy", "reach", "--memory", "m", "--attempts", "1", "--hidden", 7)
     assert "Day 2, trial 2: reach on panda through twin" in out
+    seed = re.search(r"exercises of seed\s+(\d+)", out)
+    assert seed is not None
+    assert int(seed[1]) != day["seed"], "new exercises, unless it is told which"
+    assert not re.search(r"-0\b", out)
+    again = last(run("deploy", "reach", "--memory", "m", "--attempts", "1", "--hidden", 7,
+                     "--seed", day["seed"], "--json"))  # fmt: skip
+    assert again["seed"] == day["seed"]
 
     page = last(run("days", "--memory", "m", "--json"))["report"]
     assert "2 days, 1 night" in Path(page).read_text()

@@ -164,10 +164,11 @@ def line(one: RunSkill.Feedback) -> str:
     """An attempt for people, in rich's markup."""
     came = "[green]success[/]" if one.success else "[red]failure[/]"
     x, y, z = (
-        1000 * v for v in (one.believed_offset.x, one.believed_offset.y, one.believed_offset.z)
+        round(1000 * v)
+        for v in (one.believed_offset.x, one.believed_offset.y, one.believed_offset.z)
     )
     return (
         f"attempt {one.attempt}  {came}  {one.duration:.1f} s, learning {one.learning:.1f} s; "
-        f"believed camera offset {x:+.0f} {y:+.0f} {z:+.0f} mm, "
+        f"believed camera offset {x:+d} {y:+d} {z:+d} mm, "
         f"now known to {1000 * one.spread:.0f} mm"
     )
