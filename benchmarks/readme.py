@@ -72,8 +72,12 @@ def _learn(r: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _teacher(r: dict[str, Any]) -> list[tuple[str, str, str]]:
+    shown, seeds = r["settings"]["worked_examples"], len(r["settings"]["seeds"])
+
     def told(kind: str) -> str:
-        return f"{'> ' if censored(kind) else ''}{r['steps'][kind]['median'] / 1e3:,.0f} k"
+        row = r["steps"][kind]
+        late = f" ({row['censored']} of {seeds} not in time)" if row["censored"] else ""
+        return f"{'> ' if censored(kind) else ''}{row['median'] / 1e3:,.0f} k{late}"
 
     def censored(kind: str) -> bool:
         """Whether the median is the budget."""
@@ -81,14 +85,13 @@ def _teacher(r: dict[str, Any]) -> list[tuple[str, str, str]]:
         return bool(row["censored"] > len(row["seeds"]) / 2)
 
     least = "at least " if censored("uniform") else ""
-    shown, seeds = r["settings"]["worked_examples"], len(r["settings"]["seeds"])
     others = ", ".join(f"{kind} {told(kind)}" for kind in r["steps"] if kind != "progress")
     return [
         (
             f"environment steps to a mean exam of {r['settings']['mark']:.0%} on six tasks, each "
             f"shown {shown['each_task']} easy examples; median of {seeds}",
             f"{told('progress')} by learning progress",
-            f"{others}: **{least}{r['ratio_to_uniform']}×** fewer than uniform "
+            f"{others}; uniform takes **{least}{r['ratio_to_uniform']}×** as many as progress "
             f"({r['ratio_with_probes']}× with the teacher's probes counted)",
         )
     ]
