@@ -154,8 +154,8 @@ def belief_and_truth(beliefs: Beliefs, note: str) -> Figure:
     m, _, c = beliefs.mean.shape
     shown = np.unique(np.linspace(0, m - 1, min(m, SHOWN)).astype(int))
     pairs = [(j, k) for j in range(c) for k in COMPARED]
-    columns = min(PAIRS, c) * len(COMPARED)
-    rows = -(-len(pairs) // columns)
+    rows = -(-c // PAIRS)
+    columns = -(-c // rows) * len(COMPARED)  # no row much shorter than the others
     with plt.rc_context(_STYLE):
         figure, grid = plt.subplots(
             rows,
