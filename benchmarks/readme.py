@@ -256,7 +256,7 @@ def _twin_day(r: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _adapt(r: dict[str, Any]) -> list[tuple[str, str, str]]:
     over, gain, gap = r["over_tasks"], r["gain"], r["gap_closed"]
     others = ("on_mean", "wiped", "oracle", "blind")
-    at_last = ", ".join(f"{who} {over[who][-1]['mean']:.1%}" for who in others if who in over)
+    at_last = ", ".join(f"{who} {over[who][-1]['mean']:.1%}" for who in others)
     peg, oracle, blind = (r[who]["insert"] for who in ("success_at", "oracle", "blind"))
     settings = r["settings"]
     n, tasks = settings["trials_per_task"] * len(settings["seeds"]), len(settings["tasks"])
