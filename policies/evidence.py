@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from daytwo.sim.believed import PRIOR, SUREST
-
-KNOWN = float(PRIOR) ** -2  # precision before anything is measured
+KNOWN = 3.0  # precision of what may be anything from -1 to 1, as before anything is measured
+SUREST = 0.03  # [half-range] nobody is surer than this
 
 
 @dataclass(frozen=True)

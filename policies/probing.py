@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daytwo.errors import InputError
-from daytwo.sim.believed import SUREST
+from daytwo.policies.evidence import SUREST
 
 LEAST = 0.005  # a probe that shrinks the mean spread by less than this is not made
 
