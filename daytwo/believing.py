@@ -14,12 +14,13 @@ from daytwo.curricula.trials import ATTEMPTS
 from daytwo.policies.estimator import STRIDE, Estimator
 from daytwo.policies.evidence import Evidence
 from daytwo.policies.outlook import Tried
-from daytwo.sim.believed import OFFSETS, PRIOR, SUREST
+from daytwo.sim.believed import OFFSETS, PRIOR, SUREST, Blur
 from daytwo.sim.observation import uncorrected
+from daytwo.sim.scene import N_OBJECTS
 from daytwo.sim.state import Array
 from daytwo.sim.world import StepResult, World
 
-Mode = Literal["carried", "wiped", "oracle", "prior"]
+Mode = Literal["carried", "wiped", "oracle", "prior", "blurred"]
 
 
 class Believing:
@@ -32,14 +33,21 @@ class Believing:
         n: simulations of the world it acts in.
         mode: carried from attempt to attempt; wiped before each (of offsets it then believes what
             is expected, since these wait for the next attempt); the truth given (oracle); or never
-            anything but what is expected of a trial (prior).
+            anything but what is expected of a trial (prior); or the truth blurred anew for each
+            attempt, as in practice (blurred).
+        seed: of the blur.
     """
 
     def __init__(
-        self, policy: Policy, estimator: Estimator | None, n: int, mode: Mode = "carried"
+        self,
+        policy: Policy,
+        estimator: Estimator | None,
+        n: int,
+        mode: Mode = "carried",
+        seed: int = 0,
     ) -> None:
         self.policy, self.estimator, self.mode = policy, estimator, mode
-        self._in_trial = False
+        self._blur, self._in_trial = Blur(seed), False
         self._fresh = np.ones(n, dtype=bool)
         names = () if estimator is None else estimator.names
         if estimator is not None:
@@ -51,9 +59,10 @@ class Believing:
             self.mean, self.spread = np.zeros((n, len(names))), np.full((n, len(names)), PRIOR)
         self.probes = np.zeros(n, dtype=bool)  # whose latest stretch was a probe
         self._tried: list[list[Tried]] = [[] for _ in range(n)]  # in the running trials, so far
-        # Mean and spread of the offsets that running attempts act on, (n, 2 k).
+        # Mean and spread of the k offsets that running attempts act on, and half-widths of the
+        # objects that they act with, (n, 2 k + N_OBJECTS).
         self._offsets = np.flatnonzero(np.isin(names, OFFSETS))
-        self.acts_on = np.zeros((n, 2 * len(self._offsets)))
+        self.acts_on = np.zeros((n, 2 * len(self._offsets) + N_OBJECTS))
         self.felt = torch.zeros(0)  # features (n, f) of the latest step
         # Likewise of what the attempt before it ended with, of the same trial.
         self.ending = torch.zeros(0) if estimator is None else torch.zeros(n, estimator.features)
@@ -107,8 +116,10 @@ class Believing:
         elif self.mode == "prior":
             blank = np.zeros((len(ids), len(world.believed.names)))
             world.believe(ids, blank, blank + PRIOR)
+        elif self.mode == "blurred":
+            self._blur(world, ids)
         acts_on = [x[ids][:, self._offsets] for x in (world.believed.mean, world.believed.spread)]
-        self.acts_on[ids] = np.concatenate(acts_on, axis=1)
+        self.acts_on[ids] = np.concatenate([*acts_on, world.state.half[ids]], axis=1)
 
     def _go_on(self, world: World, ids: NDArray[np.int64]) -> None:
         """Arms `ids` (k,) that have just ended an attempt act, in this trial's next, on such
@@ -117,11 +128,12 @@ class Believing:
         assert self.estimator is not None
         outlook, at = self.estimator.outlook, self._offsets
         for i in ids.tolist():
-            acted_on, unsure = np.split(self.acts_on[i].copy(), 2)
-            self._tried[i].append(Tried(acted_on, unsure, bool(world.won[i])))
+            acted_on, unsure, half = np.split(self.acts_on[i].copy(), (len(at), 2 * len(at)))
+            self._tried[i].append(Tried(acted_on, unsure, half, bool(world.won[i])))
             if outlook is not None:
                 words, mean = world.descriptors[world.task[i]], self.mean[i].copy()
-                mean[at] = outlook.choose(mean[at], self.spread[i, at], self._tried[i], words)
+                unsure, half = self.spread[i, at], world.state.half[i]
+                mean[at] = outlook.choose(mean[at], unsure, self._tried[i], words, half)
                 world.believe(np.array([i]), mean[None], self.spread[[i]])
 
     @torch.no_grad()

@@ -64,7 +64,8 @@ def learn_outlook(
         world: the trials were run in.
         task: of each, (m,).
         truth: of their conditions, (m, c) in half-ranges.
-        acted_on: mean and spread of k offsets, which each attempt acted on, (m, attempts, 2 k).
+        acted_on: what each attempt acted on and with, (m, attempts, 2 k + N_OBJECTS), as
+            `daytwo.believing.Believing.acts_on` says.
         won: whether it succeeded, (m, attempts).
         seed: of weights and batches.
     """
@@ -72,12 +73,12 @@ def learn_outlook(
     at = np.flatnonzero(np.isin(world.believed.names, OFFSETS))
     if len(at) == 0:
         return None
-    mean, spread = np.split(acted_on, 2, axis=-1)
+    mean, spread, half = np.split(acted_on, (len(at), 2 * len(at)), axis=-1)
     words = world.descriptors[task].astype(np.float64)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        outlook = Outlook(len(at), words.shape[1])
-    learn(outlook, truth[:, None, at] - mean, spread, words, won, seed=seed)
+        outlook = Outlook(len(at), words.shape[1], half.shape[-1])
+    learn(outlook, truth[:, None, at] - mean, spread, words, half, won, seed=seed)
     return outlook
 
 
@@ -136,7 +137,7 @@ def teach_estimator(
     for i in range(settings.rounds):
         number = settings.rounds * seed + i
         trials = drawn(ranges, each, number)
-        acting = Believing(policy, estimator, world.n, "carried" if i else "prior")
+        acting = Believing(policy, estimator, world.n, "carried" if i else "blurred", number)
         notes = Notes(acting, m, longest)
         which = rng.integers(1, len(made), size=m) * (rng.random(m) < settings.probed)
         probing = Probing.given(made, world.n, which)

@@ -152,6 +152,29 @@ def test_who_acts_on_what_is_expected_still_feels(estimator: Estimator) -> None:
     assert (np.array([spread for _, spread in found]) == PRIOR).all()
 
 
+def test_a_truth_is_blurred_anew_for_each_attempt_and_stays(estimator: Estimator) -> None:
+    """So that it can be learnt what an attempt comes to that acts on what is so far off."""
+    trials, made = Trials.drawn(RANGES, 1, 40, EXAM, 3), world(40)
+    acting = Believing(Still(), estimator, 40, "blurred", seed=1)
+    horizon = int(made.horizons[0])
+    notes = Notes(acting, 40, 3 * (horizon + 1), attempts=3)
+    told = []
+
+    def watch(at: NDArray[np.int64], *rest: Any) -> None:
+        notes(at, *rest)
+        assert made.believed is not None
+        told.append(made.believed.mean[0, 1])
+
+    run_trials(made, trials, acting, 3, watch=watch)
+    assert list(dict.fromkeys(told)) == notes.acted_on[0, :, 0].tolist()
+    assert made.believed is not None
+    truth = made.believed.scaled(trials.context)[:, 1:]
+    mean, spread = notes.acted_on[..., 0], notes.acted_on[..., 1]
+    assert len(np.unique(mean[spread < 0.9 * PRIOR])) == (spread < 0.9 * PRIOR).sum() > 50
+    off = np.abs(truth - mean) / spread
+    assert 0.5 < (off < 1).mean() < 0.85, "about as far off as it is unsure"
+
+
 def test_alone_every_attempt_is_a_trial_of_its_own(estimator: Estimator) -> None:
     exercises = Exercises(np.zeros(3, int), np.full(3, 0.5), EXAM + np.array([5, 9, 5]))
     policy = Still()
@@ -234,12 +257,13 @@ class Promising(Outlook):
         spread: NDArray[np.floating],
         tried: Sequence[Tried],
         words: NDArray[np.floating],
+        half: NDArray[np.floating],
     ) -> NDArray[np.floating]:
         self.asked.append((mean.copy(), list(tried)))
         return mean + 0.7
 
     def __init__(self) -> None:
-        super().__init__(1, 1)
+        super().__init__(1, 1, 2)
         self.asked: list[tuple[NDArray[np.floating], list[Tried]]] = []
 
 
@@ -276,7 +300,7 @@ def test_the_next_attempt_acts_on_what_promises_most(
         assert notes.acted_on[trial, number, 0] == mean[0] + 0.7
         assert [one.won for one in tried] == success[trial, :number].tolist()
         np.testing.assert_array_equal(
-            [[*one.mean, *one.spread] for one in tried], notes.acted_on[trial, :number]
+            [[*one.mean, *one.spread, *one.half] for one in tried], notes.acted_on[trial, :number]
         )
     assert set(told) == set(notes.acted_on[..., 0].ravel()), "it stays until the attempt ends"
 

@@ -40,15 +40,17 @@ def test_an_outlook_is_learnt_by_task_and_by_what_was_acted_on() -> None:
     world = World(load_arm("panda"), ["press", "reach"], 2, threads=1, ranges=ranges)
     rng = np.random.default_rng(0)
     task, truth = rng.integers(2, size=600), rng.uniform(-1, 1, (600, 2))
-    acted_on = np.stack([rng.uniform(-1, 1, (600, 5)), np.full((600, 5), 0.4)], axis=-1)
+    rest = (np.full((600, 5), x) for x in (0.4, 0.02, 0.0))  # spread; half-widths of objects
+    acted_on = np.stack([rng.uniform(-1, 1, (600, 5)), *rest], axis=-1)
     near = np.abs(truth[:, 1:] - acted_on[..., 0]) < 0.5
     outlook = learn_outlook(world, task, truth, acted_on, near | (task == 1)[:, None], seed=0)
     assert outlook is not None
     assert outlook.conditions == 1
     words = world.descriptors
     off_by, spread = np.array([[0.1], [-0.3], [0.9], [-0.9]]), np.array([0.4])
-    np.testing.assert_allclose(outlook.chance(off_by, spread, words[0]), [1, 1, 0, 0], atol=0.25)
-    assert (outlook.chance(off_by, spread, words[1]) > 0.8).all()
+    first, second = (outlook.chance(off_by, spread, w, np.array([0.02, 0.0])) for w in words)
+    np.testing.assert_allclose(first, [1, 1, 0, 0], atol=0.25)
+    assert (second > 0.8).all()
 
 
 def test_where_no_offset_is_hidden_there_is_no_outlook() -> None:

@@ -76,9 +76,9 @@ def test_its_outlook_is_kept_with_it(tmp_path: Path) -> None:
     estimator = Estimator(np.ones(3), 1, NAMES, hidden=8)
     estimator.save(tmp_path / "without")
     assert Estimator.load(tmp_path / "without").outlook is None
-    estimator.outlook = Outlook(1, 4)
+    estimator.outlook = Outlook(1, 4, 2)
     estimator.save(tmp_path / "with")
     again = Estimator.load(tmp_path / "with").outlook
     assert again is not None
-    args = np.array([[0.4]]), np.array([0.2]), np.ones(4)
+    args = np.array([[0.4]]), np.array([0.2]), np.ones(4), np.full(2, 0.02)
     np.testing.assert_array_equal(again.chance(*args), estimator.outlook.chance(*args))
