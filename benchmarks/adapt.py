@@ -60,6 +60,7 @@ TRIALS, QUICK_TRIALS = 200, 100  # of each task
 UPDATES, QUICK_UPDATES = 20_000, 6_000  # of practice
 QUICK_CLONING = 4_000  # updates after each lesson
 SIMULATIONS = 128
+LEVELS = (0.5, 0.8, 0.95)  # of beliefs, whose coverage is told
 WHO = ("carried", "on_mean", "wiped", "oracle", "blind")
 Success = Mapping[str, NDArray[np.bool_]]  # who -> (trials, attempts)
 
@@ -77,6 +78,7 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
     each = QUICK_TRIALS if quick else TRIALS
     outcomes: dict[str, list[NDArray[np.bool_]]] = {who: [] for who in WHO}
     coverage: list[dict[str, float]] = []
+    unknowing: list[dict[str, float]] = []  # of whoever believes what is expected of any trial
     firsts: list[Firsts] = []
     minutes: list[float] = []
     shown: dict[str, int] = {}
@@ -114,16 +116,15 @@ def run(quick: bool = False, seed: int = 0) -> dict[str, Any]:
                 outcomes[who].append(made)
                 console.print(f"seed {s}, {who}:", _rates(made))
             beliefs = notes.beliefs()
-            coverage.append({str(x): beliefs.covered(x, ATTEMPTS) for x in (0.5, 0.8, 0.95)})
+            coverage.append({str(x): beliefs.covered(x, ATTEMPTS) for x in LEVELS})
+            unknowing.append({str(x): beliefs.covered_unknowing(x) for x in LEVELS})
             firsts.append(first_attempts(policy, estimator, world, trials))
     by_who = {who: np.concatenate(found) for who, found in outcomes.items()}
     task = papers[seed].task  # of every seed's trials alike
     return {
         **figures(by_who, np.tile(task, len(seeds)), tasks),
-        "coverage": {
-            level: round(float(np.mean([one[level] for one in coverage])), 3)
-            for level in coverage[0]
-        },
+        "coverage": _mean_of(coverage),
+        "coverage_unknowing": _mean_of(unknowing),
         "probing": probing_figures(firsts, task, tasks),
         "minutes": round(float(np.median(minutes)), 1),
         "settings": {
@@ -298,6 +299,11 @@ def probing_figures(
         name: dict(Counter(probe[task == i].tolist())) for i, name in enumerate(tasks)
     }
     return told
+
+
+def _mean_of(each: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Over seeds, by key."""
+    return {key: round(float(np.mean([one[key] for one in each])), 3) for key in each[0]}
 
 
 def _rates(success: NDArray[np.bool_]) -> str:
