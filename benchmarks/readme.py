@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,7 @@ def _adapt(r: dict[str, Any]) -> list[tuple[str, str, str]]:
     peg, oracle, blind = (r[who]["insert"] for who in ("success_at", "oracle", "blind"))
     settings = r["settings"]
     n, tasks = settings["trials_per_task"] * len(settings["seeds"]), len(settings["tasks"])
+    wrong = math.hypot(*(settings["held_out"][name][1] for name in ("target_x", "target_y")))
     return [
         (
             f"success at attempt 1 and 5 of a trial, hidden contexts from a wider range; {tasks} "
@@ -270,7 +272,8 @@ def _adapt(r: dict[str, Any]) -> list[tuple[str, str, str]]:
             f"[{gap['interval'][0]:.0%}, {gap['interval'][1]:.0%}]",
         ),
         (
-            "insertion with 2–3 mm of clearance, a target wrong by up to 9 mm, attempt 1 and 5",
+            f"insertion with 2–3 mm of clearance, a target wrong by up to {1000 * wrong:.0f} mm, "
+            "attempt 1 and 5",
             f"{_interval(peg[0])} → **{_interval(peg[-1])}**",
             f"told the truth {oracle[-1]['mean']:.1%}, never told {blind[-1]['mean']:.1%}",
         ),
