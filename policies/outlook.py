@@ -168,12 +168,13 @@ def draws(mean: Array, spread: Array) -> Array:
     value up to `EDGE` is as likely as another, by what was measured.
     """
     precision = np.maximum(spread**-2.0 - KNOWN, FAINT)  # of measurements alone
-    measured, unsure = mean * spread**-2.0 / precision, precision**-0.5
+    measured = (mean * spread**-2.0 / precision).clip(-EDGE, EDGE)
+    unsure = precision**-0.5
     # The same for everyone: what is chosen depends on what is believed alone.
     u = torch.from_numpy(np.random.default_rng(0).random((DRAWS, len(mean))))
     low, high = (ndtr(torch.from_numpy((x - measured) / unsure)) for x in (-EDGE, EDGE))
     drawn = measured + unsure * ndtri(low + u * (high - low)).numpy()
-    return drawn.clip(-EDGE, EDGE)
+    return np.asarray(drawn.clip(-EDGE, EDGE))
 
 
 def learn(

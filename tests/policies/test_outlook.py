@@ -123,6 +123,8 @@ def test_what_was_measured_is_drawn_as_it_was_measured() -> None:
 def test_draws_are_in_the_range_whatever_is_believed(mean: float, spread: float) -> None:
     drawn = draws(np.array([mean]), np.array([spread]))
     assert (np.abs(drawn) <= EDGE).all()
+    if spread < 0.1 and abs(mean) > EDGE:
+        assert (np.sign(mean) * drawn > 0.5).all(), "on the side where it is believed to be"
 
 
 def test_acting_on_it_finds_a_hidden_target_sooner(outlook: Outlook) -> None:
