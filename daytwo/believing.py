@@ -14,8 +14,7 @@ from daytwo.curricula.trials import ATTEMPTS
 from daytwo.policies.estimator import STRIDE, Estimator
 from daytwo.policies.evidence import Evidence
 from daytwo.policies.outlook import Tried
-from daytwo.sim.believed import PRIOR, SUREST, Blur
-from daytwo.sim.context import OFFSETS
+from daytwo.sim.believed import OFFSETS, PRIOR, SUREST, Blur
 from daytwo.sim.observation import uncorrected
 from daytwo.sim.scene import N_OBJECTS
 from daytwo.sim.state import Array

@@ -21,7 +21,8 @@ from daytwo.probing import measure_worth
 from daytwo.retelling import Retelling
 from daytwo.screen import Counting, uncounted
 from daytwo.sim.arms import Arm
-from daytwo.sim.context import OFFSETS, Ranges
+from daytwo.sim.believed import OFFSETS
+from daytwo.sim.context import Ranges
 from daytwo.sim.observation import FINE, SCALE
 from daytwo.sim.probes import LONGEST, probes
 from daytwo.sim.state import Array

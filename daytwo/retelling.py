@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daytwo.policies.config import CLIP
-from daytwo.sim.context import OFFSETS
+from daytwo.sim.believed import OFFSETS
 from daytwo.sim.observation import OBS_DIM, SCALE, uncorrected
-from daytwo.sim.telling import told_apart
 from daytwo.sim.world import World
 
 
@@ -48,7 +47,7 @@ class Retelling:
         truth[:, self._at] = rng.uniform(-1.0, 1.0, before.shape)
         move = np.zeros((len(x), len(OFFSETS)))
         move[:, self._to] = (truth[:, self._at] - before) * self._half
-        move = told_apart(move, self._told[rows])
+        move[:, 3:] *= self._told[rows, None]  # a goal that is seen was not taught
         steps = x.shape[1]
         told = (x[..., :OBS_DIM].reshape(-1, OBS_DIM) * SCALE).astype(np.float32)
         told = uncorrected(told, np.repeat(move, steps, axis=0)) / SCALE

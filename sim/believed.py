@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from daytwo.errors import InputError
-from daytwo.sim.context import NAMES, OFFSETS, Context, Ranges
+from daytwo.sim.context import NAMES, Context, Ranges
 from daytwo.sim.state import Array
 
 PRIOR = 1.0 / np.sqrt(3.0)  # spread of what may be anything from -1 to 1
@@ -22,6 +22,7 @@ HUSHED = 12.0  # a belief is told so much more softly than what is seen, which m
 SUREST = 0.03  # nobody is surer than this
 LEARNS = 0.01  # chance at a step that an arm comes to believe otherwise of offsets
 NOTHING, EVERYTHING = 0.3, 0.15  # shares of attempts that begin with knowing so much
+OFFSETS = ("camera_x", "camera_y", "camera_z", "target_x", "target_y", "target_yaw")
 
 
 class Believed:
@@ -78,7 +79,7 @@ class Believed:
         return (context.values[:, self._at] - self.middle) / self.half
 
     def correction(self, ids: NDArray[np.int64]) -> Array:
-        """What cameras and targets are believed to be off by, (k, 6) in the order of `OFFSETS`."""
+        """What `World.believe` takes off what is told, (k, 6) in the order of `OFFSETS`."""
         out = np.zeros((len(ids), len(OFFSETS)))
         for to, i in self._offsets:
             out[:, to] = self.middle[i] + self.half[i] * self.mean[ids, i]

@@ -31,10 +31,10 @@ class Context(Rows):
     mass: Array  # factor on the objects' mass
     friction: Array  # factor on their friction
     com: Array  # share of its half-size that object 0's centre of mass is off its middle
-    target_x: Array  # [m] by how much a taught goal is off that is told, whatever a camera is
+    target_x: Array  # [m] what a wrongly taught target adds to the goal that is told
     target_y: Array  # [m]
     target_yaw: Array  # [rad]
-    camera_x: Array  # [m] what a camera adds to every object and goal that it sees
+    camera_x: Array  # [m] what a camera adds to every object and goal that is told
     camera_y: Array  # [m]
     camera_z: Array  # [m]
     noise: Array  # [m] standard deviation of each position that is told
@@ -66,8 +66,6 @@ NAMES = tuple(field.name for field in fields(Context))
 NOMINAL = dict.fromkeys(NAMES, 0.0) | dict.fromkeys(
     ("stiffness", "damping", "grip", "mass", "friction"), 1.0
 )
-# Of what is told where things are; taken off it as far as they are believed.
-OFFSETS = ("camera_x", "camera_y", "camera_z", "target_x", "target_y", "target_yaw")
 _WRONG = 0.05  # [m] a camera or a target may be off
 # What can be: nobody believes or simulates more.
 PHYSICAL: dict[str, tuple[float, float]] = {

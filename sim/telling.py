@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from daytwo.sim.context import OFFSETS, Context
+from daytwo.sim.context import Context
 from daytwo.sim.engine import Engine
 from daytwo.sim.fixtures import PART
 from daytwo.sim.scene import N_OBJECTS
@@ -21,11 +21,10 @@ _NOISE = np.random.default_rng(0).standard_normal((4096, N_OBJECTS + 1, 3))
 class Telling:
     """What n simulations are told, less what is true.
 
-    A camera's offset is the engine's, which adds it to everything; by how much more or less a
-    taught target is off is kept here: an arm was led there, so that by x and y no camera had part
-    in it. What is believed of either is taken off, so that what is left is by how much the belief
-    is off. Where a goal is taught, so is the fixture whose part shall get there: the two differ by
-    nothing that could not be told, or the one would say by how much the other is off.
+    A camera's offset is the engine's; a wrongly taught target's is kept here. What is believed of
+    either is taken off, so that what is left is by how much the belief is off. Where a goal is
+    taught, so is the fixture whose part shall get there: the two differ by nothing that could not
+    be told, or the one would say by how much the other is off.
 
     Args:
         engine: the physics, or an arm.
@@ -33,11 +32,9 @@ class Telling:
 
     def __init__(self, engine: Engine, n: int) -> None:
         self._engine = engine
-        self.target = np.zeros((n, 3))  # beside the camera's: x, y [m], yaw [rad]
+        self.target = np.zeros((n, 3))  # x, y [m], yaw [rad]
         self._part = np.zeros((n, 1), dtype=bool)  # whose fixture's part is taught with the goal
-        self.correction = np.zeros(
-            (n, 6)
-        )  # taken off what is told: `camera` x y z, `target` x y yaw
+        self.correction = np.zeros((n, 6))  # taken off what is told: camera x y z, target x y yaw
         self._noise_at = np.zeros(n, dtype=np.int64)
 
     def hide_camera(self, ids: NDArray[np.int64], context: Context) -> None:
@@ -63,8 +60,8 @@ class Telling:
             part: whose fixtures have a part, (k,), taught with the goal if that is.
             seed: of the noise, (k,).
         """
-        offsets = np.stack([getattr(context, name) for name in OFFSETS], axis=1)
-        self.target[ids] = told_apart(offsets, taught)[:, 3:]
+        target = np.stack([context.target_x, context.target_y, context.target_yaw], axis=1)
+        self.target[ids] = target * taught[:, None]
         self._part[ids, 0] = taught & part
         self.correction[ids] = 0.0
         self._noise_at[ids] = seed % len(_NOISE)
@@ -120,16 +117,6 @@ class Telling:
         return replace(
             state, p_object=state.p_object + drawn[:, 1:], p_goal=state.p_goal + drawn[:, 0]
         )
-
-
-def told_apart(offsets: Array, taught: NDArray[np.bool_]) -> Array:
-    """What cameras and targets are off by, (k, 6) in the order of `OFFSETS`, as a camera that adds
-    to everything and what a target is off by beside it; 0 where none was `taught`, (k,).
-    """
-    apart = offsets.copy()
-    apart[:, 3:5] -= offsets[:, :2]
-    apart[:, 3:] *= taught[:, None]
-    return apart
 
 
 def _move_part(state: State, by: Array) -> None:

@@ -27,7 +27,7 @@ from daytwo.sim.scene import CONTROL_HZ
 from daytwo.sim.state import Array, State
 from daytwo.sim.tasks import get_task
 from daytwo.sim.tasks.base import ACTION, N_RANDOM, Placement, Task
-from daytwo.sim.telling import Telling, told_apart
+from daytwo.sim.telling import Telling
 
 SHAPING = 0.2  # weight of the potential beside a success's reward of 1
 DISCOUNT = 0.97  # of the potential; a learner with the same discount keeps its optimal policy
@@ -122,9 +122,7 @@ class World:
 
     @property
     def correction(self) -> Array:
-        """What beliefs take off what is told: of all by x, y, z [m] what cameras are believed to be
-        off by, of goals and what is taught with them the rest, by x, y [m] and yaw [rad].
-        """
+        """What beliefs take off what is told: camera x, y, z [m], target x, y [m] and yaw [rad]."""
         return self._telling.correction
 
     @property
@@ -268,9 +266,10 @@ class World:
         assert self.believed is not None, "this world hides nothing"
         ids = np.atleast_1d(np.asarray(ids))
         self.believed.set(ids, mean, spread)
-        off = self.believed.correction(ids)
-        apart = told_apart(off, self.told_goals[self.task[ids]])
-        self._telling.correct(ids, apart, self.state)
+        correction = self.believed.correction(ids)
+        told = self.told_goals[self.task[ids], None]
+        correction[:, 3:] *= told  # a goal that is seen was not taught
+        self._telling.correct(ids, correction, self.state)
 
     def expert_action(self) -> Array:
         """What each simulation's scripted expert would do now, (n, 5)."""

@@ -13,7 +13,8 @@ from daytwo.curricula.trials import Trials, run_trials
 from daytwo.policies.estimator import Estimator
 from daytwo.retelling import Retelling
 from daytwo.sim.arms import load_arm
-from daytwo.sim.context import OFFSETS, Ranges
+from daytwo.sim.believed import OFFSETS
+from daytwo.sim.context import Ranges
 from daytwo.sim.observation import SCALE
 from daytwo.sim.world import World
 

@@ -7,8 +7,8 @@ import pytest
 
 from daytwo.errors import InputError
 from daytwo.sim.arms import load_arm
-from daytwo.sim.believed import PRIOR, SUREST, Believed, Blur
-from daytwo.sim.context import OFFSETS, Context, Ranges
+from daytwo.sim.believed import OFFSETS, PRIOR, SUREST, Believed, Blur
+from daytwo.sim.context import Context, Ranges
 from daytwo.sim.observation import OBS_DIM, OBSERVATION, uncorrected
 from daytwo.sim.world import World
 
@@ -39,8 +39,8 @@ def test_what_is_off_is_told_wrong_and_judged_right() -> None:
     at = OBSERVATION
     off = seen - right
     np.testing.assert_allclose(off[at["ee_to_object0"]], (0.01, 0, 0), atol=1e-6)
-    np.testing.assert_allclose(off[at["ee_to_goal"]], (-0.008, 0, 0), atol=1e-6)
-    np.testing.assert_allclose(off[at["object_to_goal"]], (-0.018, 0, 0), atol=1e-6)
+    np.testing.assert_allclose(off[at["ee_to_goal"]], (0.002, 0, 0), atol=1e-6)
+    np.testing.assert_allclose(off[at["object_to_goal"]], (-0.008, 0, 0), atol=1e-6)
     wrong = world()
     assert wrong._potential == pytest.approx(World._goals_and_progress(wrong))
     straight = World(ARM, ["place"], 1, threads=1, ranges=RANGES)
