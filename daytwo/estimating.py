@@ -107,10 +107,11 @@ def teach_estimator(
 ) -> Estimator:
     """An estimator that was taught on the policy's own trials.
 
-    In the first round the policy acts on what is expected of any trial; from then on on what it has
-    come to believe and what attempts so far promise (as in DAgger: Ross et al., 2011), and half of
-    the trials are of tasks in proportion to how often they were lost: there a belief can help.
-    Some trials begin with a probe; at last it is measured what each is worth.
+    In the first round each attempt acts on a truth that is blurred anew, so that it is seen what
+    comes of being so far off; from then on on what has come to be believed and what attempts so far
+    promise (as in DAgger: Ross et al., 2011), and half of the trials are of tasks in proportion to
+    how often they were lost: there a belief can help. Some trials begin with a probe; at last it is
+    measured what each is worth.
 
     Args:
         policy: acts on observations that hold a belief.

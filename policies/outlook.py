@@ -2,12 +2,13 @@
 
 A lost attempt says where a target is not. A Gaussian cannot hold that: who presses beside a button
 knows that it is to the left or to the right, and the mean of both is where he pressed. So it is
-learnt how often an attempt is won that acts on offsets which are so far off. Draws from the belief
-are weighted by how likely each makes what this trial's attempts came to, and the next attempt acts
-on what promises most: on what is best for a belief, not for its mean (Littman et al., "Learning
-policies for partially observable environments", 1995, choose actions so). One attempt ahead, that
-is: none is made to find something out. And what attempts came to counts twice, in the belief, too,
-whose Gaussian says little of a loss; so no attempt is taken to be too sure (`CERTAIN`).
+learnt how often an attempt is won that acts on offsets which are so far off, with objects that are
+so wide. Draws from what was measured are weighted by how likely each makes what this trial's
+attempts came to, and the next attempt acts on what promises most: on what is best for a belief, not
+for its mean (Littman et al., "Learning policies for partially observable environments", 1995,
+choose actions so). One attempt ahead, that is: none is made to find something out. And what
+attempts came to counts twice, in the belief, too, whose Gaussian says little of a loss; so no
+attempt is taken to be too sure (`CERTAIN`).
 """
 
 from __future__ import annotations
@@ -29,13 +30,14 @@ from daytwo.policies.evidence import KNOWN
 
 Array = NDArray[np.floating]
 
-DRAWS = 400  # from a belief
+DRAWS = 400  # from what was measured
+CHOICES = 40  # of them, that may be acted on
 EDGE = 1.2  # [half-ranges] nothing is further off: a fifth beyond what was studied
 FAINT = 1e-6  # precision where nothing was measured
-CHOICES = 40  # of them, that may be acted on
 CERTAIN = 0.98  # no attempt is surer to be won, or to be lost, than this: much else decides it, too
-USUAL, STEP, WIDEST = 0.016, 0.002, 5.0  # [m] [m] half-widths as they are told, in such steps
-MARGIN = 0.05  # only what promises more than the mean by this is worth leaving it for
+USUAL, STEP = 0.016, 0.002  # [m] half-widths are counted from here, in such steps, and
+WIDEST = 5.0  # of these at most, to either side
+MARGIN = 0.05  # a draw has to promise so much more than the mean, and than what has won
 NO_MATTER = 0.01  # of what is promised
 SELDOM = 0.005  # share of attempts further off than that, to either side, of which nothing is said
 DECAY = 0.1  # of weights (AdamW)

@@ -106,6 +106,23 @@ def test_what_is_noted_of_an_attempt_is_what_the_next_begins_with(estimator: Est
     assert np.abs(found.mean).max() > 0.01
 
 
+def three_attempts(
+    made: World, trials: Trials, acting: Believing
+) -> tuple[NDArray[np.bool_], Notes, list[float]]:
+    """Which of three attempts of each trial succeeded, what was noted of them, and what arm 0 was
+    believed to miss its target by at each step.
+    """
+    notes = Notes(acting, len(trials), 3 * (int(made.horizons[0]) + 1), attempts=3)
+    told: list[float] = []
+
+    def watch(at: NDArray[np.int64], *rest: Any) -> None:
+        notes(at, *rest)
+        assert made.believed is not None
+        told.append(float(made.believed.mean[0, 1]))
+
+    return run_trials(made, trials, acting, 3, watch=watch), notes, told
+
+
 def test_a_belief_is_carried_or_wiped(estimator: Estimator) -> None:
     horizon = int(world(1).horizons[0])
     carried = beliefs(Believing(Still(), estimator, 1))
@@ -156,16 +173,7 @@ def test_a_truth_is_blurred_anew_for_each_attempt_and_stays(estimator: Estimator
     """So that it can be learnt what an attempt comes to that acts on what is so far off."""
     trials, made = Trials.drawn(RANGES, 1, 40, EXAM, 3), world(40)
     acting = Believing(Still(), estimator, 40, "blurred", seed=1)
-    horizon = int(made.horizons[0])
-    notes = Notes(acting, 40, 3 * (horizon + 1), attempts=3)
-    told = []
-
-    def watch(at: NDArray[np.int64], *rest: Any) -> None:
-        notes(at, *rest)
-        assert made.believed is not None
-        told.append(made.believed.mean[0, 1])
-
-    run_trials(made, trials, acting, 3, watch=watch)
+    _, notes, told = three_attempts(made, trials, acting)
     assert list(dict.fromkeys(told)) == notes.acted_on[0, :, 0].tolist()
     assert made.believed is not None
     truth = made.believed.scaled(trials.context)[:, 1:]
@@ -278,16 +286,7 @@ def test_the_next_attempt_acts_on_what_promises_most(
     made, trials = world(1), Trials.drawn(RANGES, 1, 2, EXAM, 3)
     estimator.outlook = outlook = Promising()
     acting = Believing(policy, estimator, 1, mode)
-    horizon = int(made.horizons[0])
-    notes = Notes(acting, 2, 3 * (horizon + 1), attempts=3)
-    told = []
-
-    def watch(at: NDArray[np.int64], *rest: Any) -> None:
-        notes(at, *rest)
-        assert made.believed is not None
-        told.append(made.believed.mean[0, 1])
-
-    success = run_trials(made, trials, acting, 3, watch=watch)
+    success, notes, told = three_attempts(made, trials, acting)
     assert (success == wins).all()
     assert notes.attempts.tolist() == [3, 3]
     if mode == "wiped":
